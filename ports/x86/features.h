@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a CPU can do, as far as the kernel uses it, and what the HIP says about it. The boot CPU decides what is used; another CPU that lacks one of
+ * these features is left out, so that every CPU runs the same way. Fixed before other CPUs start; no locks.
+ */
+#ifndef PORTS_X86_FEATURES_H
+#define PORTS_X86_FEATURES_H
+
+#include "hal/boot_info.h"
+
+enum feature {
+    FEATURE_FXSR, FEATURE_SSE, FEATURE_MSR, FEATURE_APIC, FEATURE_SYSENTER, FEATURE_PAT, FEATURE_PGE, FEATURE_NX, FEATURE_SMEP, FEATURE_SMAP, FEATURE_UMIP,
+    FEATURE_PCID, FEATURE_X2APIC, FEATURE_TSC_DEADLINE, FEATURE_TSC_ADJUST, FEATURE_TSC_INVARIANT, FEATURE_XSAVE, FEATURE_XSAVEOPT, FEATURE_AVX,
+    FEATURE_AVX512, FEATURE_MWAIT, FEATURE_HYBRID, FEATURE_HYPERVISOR, FEATURES
+};
+
+enum vendor { VENDOR_OTHER, VENDOR_INTEL, VENDOR_AMD };
+
+struct cpuid {
+    uint32_t a, b, c, d;
+};
+
+/* CPUID; all zero for a leaf beyond what the CPU has in that range. */
+struct cpuid cpuid(uint32_t leaf, uint32_t subleaf);
+
+/* Bit set of enum feature that the boot CPU has and the command line leaves on. */
+extern uint32_t features_used;
+
+static inline bool feature(enum feature name)
+{
+    return features_used >> name & 1;
+}
+
+enum vendor cpu_vendor(void);
+unsigned cpu_family(void);
+unsigned cpu_model(void);
+
+/* Width of physical addresses in bits. */
+unsigned cpu_physical_bits(void);
+
+/* Boot CPU, first of all: fills features_used. features_apply_options: after platform_boot, takes out what the command line turns off. */
+void features_boot(void);
+void features_apply_options(void);
+
+/* Any CPU: the used features that it lacks, as a bit set. */
+uint32_t features_missing(void);
+
+/* Any CPU: switches on in CR0, CR4, EFER and PAT what is used; kernel_root is loaded. PCIDs only when the options are known. */
+void features_enable(void);
+
+/* Fills in the HIP fields of CPU 'number', which executes this; it can handle exceptions. flags are without NOVA_CPU_ONLINE. */
+void features_describe(unsigned number);
+
+/* The line of CPU 'number' for the boot log. */
+void features_log(unsigned number);
+
+/* Name of a feature, for messages. */
+const char *feature_name(enum feature name);
+
+#endif

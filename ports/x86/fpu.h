@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * FPU, SSE and AVX state. Areas are fpu_size() bytes, 64-byte aligned (hal/frame.h has fpu_size and fpu_init).
+ * The format is FXSAVE, or the standard (not compacted) XSAVE format where the CPU has XSAVE. Only the current CPU's registers are touched, without locks.
+ */
+#ifndef PORTS_X86_FPU_H
+#define PORTS_X86_FPU_H
+
+#include "hal/frame.h"
+
+/* Sets CR0, CR4 and XCR0 of this CPU up and switches the FPU off; the boot CPU first, it also fixes fpu_size. features_detect has run. */
+void fpu_cpu_init(void);
+
+/* Off: any FPU instruction raises #NM. On: it works on what the registers hold, so load first. */
+void fpu_off(void);
+void fpu_on(void);
+
+/* Between registers and area; the FPU is on. A damaged area (not possible by user space) loads as the initial state. */
+void fpu_save(void *area);
+void fpu_load(void *area);
+
+/*
+ * Takes over an image of user space of 'size' bytes into area (the registers are not touched). What is wrong in any way becomes the initial state.
+ * image may change under us: it is copied first and checked then.
+ */
+void fpu_import(void *area, const void *image, size_t size);
+
+/* Copies the image out of area, at most size bytes. */
+void fpu_export(const void *area, void *image, size_t size);
+
+#endif

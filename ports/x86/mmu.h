@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the port itself needs of the page tables of protection domains beyond hal/mmu.h.
+ */
+#ifndef PORTS_X86_MMU_H
+#define PORTS_X86_MMU_H
+
+#include "hal/mmu.h"
+
+/* Every CPU, before its first mmu_activate: kernel_root is loaded, no user mapping is cached. */
+void mmu_cpu_init(void);
+
+/*
+ * A page fault of user mode came: true if this CPU only worked with an outdated copy of a page directory pointer (32 bit: the CPU caches the four of them
+ * when CR3 is loaded, SDM vol. 3, 4.4.1), which is now refreshed; the instruction has to be repeated. At most three times per address space.
+ */
+bool mmu_fault_retry(void);
+
+#endif
