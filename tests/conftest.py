@@ -49,16 +49,16 @@ def make(*arguments, check=True, **more):
 
 @pytest.fixture(scope="session")
 def built():
-    """built(arch, cpus=64, debug=0): builds kernel and user programs once and returns them."""
+    """built(arch, cpus=64, debug=0, compiler="gcc"): builds kernel and user programs once and returns them."""
     done = {}
 
-    def build(arch, cpus=64, debug=0):
-        name = arch + (f"-{cpus}" if cpus != 64 else "") + ("-debug" if debug else "")
+    def build(arch, cpus=64, debug=0, compiler="gcc"):
+        name = arch + (f"-{cpus}" if cpus != 64 else "") + ("-debug" if debug else "") + (f"-{compiler}" if compiler != "gcc" else "")
         if name not in done:
             OUT.mkdir(parents=True, exist_ok=True)
             with open(OUT / f"lock.{name}", "w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                make("-C", str(TOP / "build"), "-j2", f"ARCH={arch}", f"CPUS={cpus}", f"DEBUG={debug}", f"OUT={OUT / name}", "user")
+                make("-C", str(TOP / "build"), "-j2", f"ARCH={arch}", f"CPUS={cpus}", f"DEBUG={debug}", f"CC={compiler}", f"OUT={OUT / name}", "user")
             done[name] = Built(arch, OUT / name)
         return done[name]
 
