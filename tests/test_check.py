@@ -12,8 +12,8 @@ MIT = GPL.replace("GPL-2.0-only", "MIT")
 
 GOOD = {
     "include/nova/word.h": MIT + "typedef unsigned long nova_word;\nstruct hip {\n    int tsc_khz;\n};\n",
-    "hal/cpu.h": GPL + "#include <nova/word.h>\nunsigned cpu_number(void); /* rdmsr in a comment is fine */\n",
-    "hal/upcall.h": GPL + "void kernel_init(void);\n",
+    "hal/cpu.h": GPL + "#include <nova/word.h>\n/* Any context; rdmsr in a comment is fine. */\nunsigned cpu_number(void);\n",
+    "hal/upcall.h": GPL + "/* Once. */\nvoid kernel_init(void);\n",
     "core/low.h": GPL + "int low(void);\n",
     "core/low.c": GPL + '#include "core/low.h"\n#include "hal/cpu.h"\nint low(void) { return (int)cpu_number(); }\n',
     "core/high.c": GPL + '#include "core/low.h"\n#include "hal/upcall.h"\n#include <stdint.h>\nvoid kernel_init(void) { low(); }\n',
@@ -38,7 +38,7 @@ def check(root, name, build=None):
     return result.returncode, result.stdout + result.stderr
 
 
-TEXT_CHECKS = ["includes", "words", "floors", "externs", "hal-width", "spdx", "length", "format", "scripts", "cppcheck"]
+TEXT_CHECKS = ["includes", "words", "floors", "externs", "hal-width", "hal-docs", "spdx", "length", "format", "scripts", "cppcheck"]
 
 BAD = [
     ("includes", {"core/low.c": GPL + '#include "platform/pic.h"\n'}, "core/low.c:5: platform/pic.h is not open to core"),
@@ -72,6 +72,8 @@ BAD = [
     ("hal-width", {"hal/cpu.h": GPL + "".join(f"void f{n}(int (*g)(int), int a);\n" for n in range(46))}, "46 functions, at most 45"),
     ("hal-width", {"hal/vm.h": GPL + "struct vm_ops {\n" + "".join(f"    void *(*f{n})(int);\n" for n in range(13)) + "};\n"}, "13 operations"),
     ("hal-width", {"hal/cpu.c": GPL}, "hal holds headers only"),
+    ("hal-docs", {"hal/cpu.h": GPL + "\nunsigned cpu_number(void);\n"}, "cpu_number has no comment"),
+    ("hal-docs", {"hal/upcall.h": GPL + "/* Once. */\nvoid kernel_init(void);\n\nstatic inline int f(void)\n{\n    return 1;\n}\n"}, "f has no comment"),
     ("spdx", {"core/low.c": "int x;\n"}, "core/low.c:1"),
     ("spdx", {"core/low.c": MIT}, "GPL-2.0-only"),
     ("spdx", {"include/nova/word.h": GPL}, "MIT"),

@@ -172,6 +172,20 @@ def hal_width(tree):
     return problems
 
 
+def hal_docs(tree):
+    """Each function of hal says who calls it, in what context, and what it guarantees: a comment above it or its group."""
+    problems = []
+    functions, upcalls, inlines, _, _ = hal_contents(tree)
+    for path in tree.files("hal", ends=(".h",)):
+        for paragraph in re.split(r"\n[ \t]*\n", tree.text(path)):
+            first = re.search(r"/\*|//", paragraph)
+            for match in re.finditer(r"(?m)^[^#/*\s{}][^;={}/]*?\b(\w+)\(", paragraph):
+                name = match[1]
+                if (name in functions or name in upcalls or name in inlines) and not (first and first.start() < match.start()):
+                    problems.append(f"{path}: {name} has no comment above it or its group")
+    return problems
+
+
 def spdx(tree):
     """Each file opens with the licence of its folder; C files then say what they are for."""
     problems = []
