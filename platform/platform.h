@@ -49,7 +49,11 @@ paddr_t platform_local_apic(void);
 /* Vector of GSI g = PLATFORM_GSI_VECTOR + g, the same on every CPU, for pins and MSIs. The port calls kernel_gsi(cpu, vector - PLATFORM_GSI_VECTOR). */
 enum { PLATFORM_PIC_VECTOR = 0x20, PLATFORM_GSI_VECTOR = 0x30, PLATFORM_GSIS = 192 };
 
-/* The port asks before kernel_gsi: true = the interrupt was the kernel's own (keyboard) and has been handled. Any CPU, already acknowledged or about to be. */
+/*
+ * The port calls this for each interrupt at PLATFORM_GSI_VECTOR + gsi BEFORE it acknowledges the local APIC: a level triggered pin is masked here, otherwise it
+ * would interrupt a second time after the EOI. Returns true if the interrupt was the kernel's own (keyboard) and is done with; else the port goes on with EOI
+ * and kernel_gsi. (True: only the EOI.) Any CPU.
+ */
 bool platform_interrupt(unsigned gsi);
 
 /* Option 'spinner': turns the spinner of this kind of event (0-31) of this CPU on the VGA screen; nothing without the option. Any context. */
