@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Virtual CPUs. Each runs the kernel on a stack of its own, as a coroutine of the one thread that drives the machine: cpu_pause (a spinning CPU) goes
+ * back to the driver, which lets every other CPU that is inside the kernel or has a signal pending do a step. With machine_options.threads the caller's
+ * threads are the CPUs, and the kernel runs on their stacks.
+ * Time is virtual: a tick for each look at the clock, and machine_advance.
+ */
+#include "hosted.h"
+#include "fiber.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { SPIN_LIMIT = 2000000 };
+
+struct hosted_cpu {
+    struct fiber fiber;
+    struct cpu *core;
+    struct frame *current;  /* what user mode runs */
+    struct frame *switched; /* what frame_switch prepared */
+    bool inside;            /* in the kernel: running or spinning */
+    bool in_kernel;         /* between entry and resume, for checks */
+    bool signal;
+    uint64_t deadline;
+    uint64_t gsis; /* pending device interrupts */
+    /* the request that the coroutine takes up */
+    enum entry entry;
+    unsigned number;
+    word error, address;
+    unsigned long windows;
+};
+
+static struct hosted_cpu cpus[NOVA_CPUS];
+static _Thread_local struct hosted_cpu *self; /* whose kernel code runs on this thread */
+static struct machine_options options;
+static uint64_t now;
+static bool stopped;
+
+void (*machine_window_hook)(unsigned cpu);
+
+static unsigned index_of(const struct hosted_cpu *cpu) { return (unsigned)(cpu - cpus); }
+
+void cpu_reset(const struct machine_options *new_options)
+{
+    options = *new_options;
+    for (unsigned i = 0; i < NOVA_CPUS; i++)
+        cpus[i] = (struct hosted_cpu){.deadline = NO_DEADLINE};
+    now = 1000000;
+    stopped = false;
+    self = 0;
+    mmu_reset();
+}
+
+unsigned cpu_number(void) { return self ? index_of(self) : boot_info.boot_cpu; }
+
+uint64_t time_now(void) { return __atomic_add_fetch(&now, 1, __ATOMIC_RELAXED); }
+
+uint64_t machine_time(void) { return __atomic_load_n(&now, __ATOMIC_RELAXED); }
+
+void timer_set(uint64_t deadline)
+{
+    if (!self)
+        contract_broken("timer_set outside of a CPU");
+    self->deadline = deadline;
+}
+
+void cpu_signal(unsigned number)
+{
+    if (number >= boot_info.cpus || !boot_info.cpu[number].online)
+        contract_broken("cpu_signal: CPU %u is not online", number);
+    __atomic_store_n(&cpus[number].signal, true, __ATOMIC_SEQ_CST);
+}
+
+void cpu_pause(void)
+{
+    if (options.threads || !self)
+        sched_yield();
+    else
+        fiber_leave(&self->fiber);
+}
+
+bool machine_stopped(void) { return __atomic_load_n(&stopped, __ATOMIC_RELAXED); }
+
+void machine_stop(void)
+{
+    __atomic_store_n(&stopped, true, __ATOMIC_RELAXED);
+    if (self && !options.threads)
+        for (;;)
+            fiber_leave(&self->fiber);
+    if (machine_stop_hook)
+        machine_stop_hook();
+    _exit(98);
+}
+
+void frame_switch(struct frame *from, struct frame *to)
+{
+    if (!self || !self->in_kernel)
+        contract_broken("frame_switch outside of the kernel");
+    if (from && self->switched && from != self->switched)
+        contract_broken("frame_switch on CPU %u: from %p, but the CPU runs %p", cpu_number(), (void *)from, (void *)self->switched);
+    if (!to)
+        contract_broken("frame_switch on CPU %u to nothing", cpu_number());
+    self->switched = to;
+}
+
+/* ---- one entry into the kernel, on the CPU's own stack ---- */
+
+static struct frame *take_pending(struct hosted_cpu *cpu)
+{
+    if (__atomic_exchange_n(&cpu->signal, false, __ATOMIC_SEQ_CST))
+        return kernel_signal(cpu->core);
+    if (cpu->deadline <= machine_time()) {
+        cpu->deadline = NO_DEADLINE;
+        return kernel_timer(cpu->core);
+    }
+    if (cpu->gsis) {
+        unsigned gsi = (unsigned)__builtin_ctzl(cpu->gsis);
+        cpu->gsis &= ~(1ul << gsi);
+        return kernel_gsi(cpu->core, gsi);
+    }
+    return kernel_continue(cpu->core);
+}
+
+static struct frame *first_step(struct hosted_cpu *cpu)
+{
+    switch (cpu->entry) {
+    case ENTER_INIT: kernel_init(); return 0;
+    case ENTER_START:
+        cpu->core = kernel_cpu(index_of(cpu));
+        if (!cpu->core)
+            contract_broken("kernel_cpu(%u) is null", index_of(cpu));
+        return kernel_start(cpu->core);
+    case ENTER_HYPERCALL: return kernel_hypercall(cpu->core);
+    case ENTER_EXCEPTION: return kernel_exception(cpu->core, cpu->number, cpu->error, cpu->address);
+    case ENTER_TIMER: cpu->deadline = NO_DEADLINE; return kernel_timer(cpu->core);
+    case ENTER_GSI: return kernel_gsi(cpu->core, cpu->number);
+    case ENTER_SIGNAL: __atomic_store_n(&cpu->signal, false, __ATOMIC_SEQ_CST); return kernel_signal(cpu->core);
+    }
+    contract_broken("entry %d", (int)cpu->entry);
+}
+
+static void check_resume(struct hosted_cpu *cpu, struct frame *frame)
+{
+    unsigned number = index_of(cpu);
+    if (frame->resume > RESUME_IDLE)
+        contract_broken("CPU %u resumes frame %p with resume = %u", number, (void *)frame, frame->resume);
+    if (cpu->switched && frame != cpu->switched)
+        contract_broken("CPU %u resumes frame %p, but frame_switch prepared %p", number, (void *)frame, (void *)cpu->switched);
+    if (frame->resume == RESUME_IDLE)
+        return;
+    if (!(frame->flags & 1 << 9))
+        contract_broken("CPU %u resumes a thread with interrupts off: flags %#lx", number, frame->flags);
+    if (mmu_active(number) != kernel_current_mmu(cpu->core))
+        contract_broken("CPU %u resumes a thread of mmu %p, but %p is active", number, (void *)kernel_current_mmu(cpu->core),
+                        (void *)mmu_active(number));
+}
+
+/* From entry to resume, with all windows in between. */
+static void run_kernel(struct hosted_cpu *cpu)
+{
+    unsigned number = index_of(cpu);
+    cpu->in_kernel = true;
+    if (cpu->current)
+        fpu_enter(number, cpu->current);
+    struct frame *frame = first_step(cpu);
+    if (cpu->entry != ENTER_INIT) {
+        for (;;) {
+            while (!frame) {
+                cpu->windows++;
+                if (machine_window_hook)
+                    machine_window_hook(number);
+                frame = take_pending(cpu);
+            }
+            check_resume(cpu, frame);
+            /* Returning there faults in that thread. */
+            if (frame->resume == RESUME_IDLE || frame->ip < NOVA_USER_LIMIT)
+                break;
+            cpu->current = frame;
+            frame->resume = RESUME_FULL;
+            frame = kernel_exception(cpu->core, 13, 0, 0);
+        }
+        cpu->current = cpu->switched = frame;
+        fpu_resume(number, frame);
+    }
+    cpu->in_kernel = false;
+}
+
+static void fiber_main(void *argument)
+{
+    struct hosted_cpu *cpu = argument;
+    for (;;) {
+        run_kernel(cpu);
+        cpu->inside = false;
+        fiber_leave(&cpu->fiber);
+    }
+}
+
+/* ---- the driver's side ---- */
+
+static void step(struct hosted_cpu *cpu)
+{
+    self = cpu;
+    fiber_enter(&cpu->fiber, fiber_main, cpu);
+    self = 0;
+    if (machine_stopped() && machine_stop_hook)
+        machine_stop_hook();
+}
+
+static bool usable(const struct hosted_cpu *cpu) { return cpu->core && !cpu->inside; }
+
+/* Lets all CPUs that are inside the kernel go on until all are out; while one spins, signals reach the others. */
+static void run_all(void)
+{
+    for (unsigned long rounds = 0; !machine_stopped(); rounds++) {
+        bool busy = false;
+        for (unsigned i = 0; i < boot_info.cpus && !machine_stopped(); i++)
+            if (cpus[i].inside) {
+                step(&cpus[i]);
+                busy |= cpus[i].inside;
+            }
+        if (!busy)
+            return;
+        for (unsigned i = 0; i < boot_info.cpus && !machine_stopped(); i++)
+            if (usable(&cpus[i]) && cpus[i].signal) {
+                cpus[i].entry = ENTER_SIGNAL;
+                cpus[i].inside = true;
+                step(&cpus[i]);
+            }
+        if (rounds == SPIN_LIMIT)
+            contract_broken("a CPU has been spinning for %u rounds; nobody answers", SPIN_LIMIT);
+    }
+}
+
+struct frame *cpu_enter(unsigned number, enum entry entry, unsigned argument, word error, word address)
+{
+    struct hosted_cpu *cpu = &cpus[number];
+    if (number >= boot_info.cpus || cpu->inside || machine_stopped() || (entry > ENTER_START && !cpu->core))
+        contract_broken("test: CPU %u cannot enter the kernel now (entry %d)", number, (int)entry);
+    cpu->entry = entry;
+    cpu->number = argument;
+    cpu->error = error;
+    cpu->address = address;
+    cpu->inside = true;
+    if (options.threads) {
+        self = cpu;
+        run_kernel(cpu);
+        cpu->inside = false;
+        return cpu->current;
+    }
+    run_all();
+    if (!options.no_settle && entry > ENTER_START)
+        machine_settle();
+    return cpu->current;
+}
+
+void machine_settle(void)
+{
+    for (bool again = true; again && !machine_stopped();) {
+        again = false;
+        for (unsigned i = 0; i < boot_info.cpus && !machine_stopped(); i++) {
+            struct hosted_cpu *cpu = &cpus[i];
+            if (!usable(cpu) || (!cpu->signal && cpu->deadline > now && !cpu->gsis))
+                continue;
+            unsigned gsi = cpu->gsis ? (unsigned)__builtin_ctzl(cpu->gsis) : 0;
+            cpu->entry = cpu->signal ? ENTER_SIGNAL : cpu->deadline <= now ? ENTER_TIMER : ENTER_GSI;
+            if (cpu->entry == ENTER_GSI)
+                cpu->gsis &= ~(1ul << gsi);
+            cpu->number = gsi;
+            cpu->inside = true;
+            run_all();
+            again = true;
+        }
+    }
+}
+
+void machine_poll(unsigned number)
+{
+    struct hosted_cpu *cpu = &cpus[number];
+    if (__atomic_load_n(&cpu->signal, __ATOMIC_SEQ_CST))
+        cpu_enter(number, ENTER_SIGNAL, 0, 0, 0);
+    if (cpu->deadline <= machine_time())
+        cpu_enter(number, ENTER_TIMER, 0, 0, 0);
+}
+
+void machine_advance(uint64_t ticks)
+{
+    now += ticks;
+    if (!options.no_settle)
+        machine_settle();
+}
+
+bool machine_advance_to_timer(void)
+{
+    uint64_t earliest = NO_DEADLINE;
+    for (unsigned i = 0; i < boot_info.cpus; i++)
+        if (cpus[i].deadline < earliest)
+            earliest = cpus[i].deadline;
+    if (earliest == NO_DEADLINE)
+        return false;
+    machine_advance(earliest > now ? earliest - now : 0);
+    return true;
+}
+
+struct frame *cpu_frame(unsigned number) { return cpus[number].current; }
+
+bool cpu_idle(unsigned number) { return cpus[number].current && cpus[number].current->resume == RESUME_IDLE; }
+
+struct cpu *cpu_core(unsigned number) { return cpus[number].core; }
+
+bool cpu_signal_pending(unsigned number) { return cpus[number].signal; }
+
+uint64_t cpu_deadline(unsigned number) { return cpus[number].deadline; }
+
+unsigned long machine_windows(void)
+{
+    unsigned long sum = 0;
+    for (unsigned i = 0; i < boot_info.cpus; i++)
+        sum += cpus[i].windows;
+    return sum;
+}
+
+void cpu_raise_gsi(unsigned number, unsigned gsi)
+{
+    cpus[number].gsis |= 1ul << gsi;
+    if (!options.no_settle && !self)
+        machine_settle();
+}

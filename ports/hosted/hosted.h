@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The third port: core as a Linux process. A test boots a simulated machine and drives it one event at a time; what the CPUs do between two calls of
+ * this interface is deterministic. Each virtual CPU is a coroutine: one that spins (cpu_pause) lets the others run. With machine_options.threads each
+ * virtual CPU belongs to a thread of its own instead, for the thread sanitizer.
+ * The port also checks what hal/ asks of core: a broken promise stops the machine with a line "HAL CONTRACT: ..." in the log.
+ */
+#ifndef HOSTED_H
+#define HOSTED_H
+
+#include "hal/boot_info.h"
+#include "hal/cpu.h"
+#include "hal/frame.h"
+#include "hal/interrupt.h"
+#include "hal/mmu.h"
+#include "hal/physical.h"
+#include "hal/upcall.h"
+
+/* The physical memory of the simulated machine. */
+enum {
+    RAM_SIZE = 96 << 20,
+    IMAGE_BEGIN = 1 << 20,
+    IMAGE_END = 2 << 20,
+    POOL_BEGIN = 4 << 20,
+    POOL_DEFAULT = 32 << 20,
+    MODULE_BEGIN = 80 << 20,
+    MODULE_MAX = 1 << 20,
+    HOSTED_GSIS = 32,
+    HOSTED_PINS = 24,
+    TSC_KHZ = 1000000, /* one tick = one nanosecond */
+    FPU_BYTES = 512
+};
+
+#define NO_DEADLINE (~(uint64_t)0)
+
+struct machine_options {
+    unsigned cpus; /* 0 = 1 */
+    unsigned boot_cpu;
+    uint64_t offline; /* bit n: CPU n did not come up */
+    size_t pool;      /* bytes of kernel memory, 0 = POOL_DEFAULT */
+    bool threads;     /* the caller brings one thread per CPU; machine_threads below */
+    bool no_module;   /* boot_info says root_begin == root_end */
+    bool no_settle;   /* signals between CPUs and timers wait for machine_settle */
+    uint32_t features;
+};
+
+/* ---- the machine (machine.c) ---- */
+
+/* Prepares memory and boot_info and calls kernel_memory_init; the root module is a copy of [image, image + size), default_root() if image is 0. */
+void machine_prepare(const struct machine_options *options, const void *image, size_t size);
+
+/* kernel_init on the boot CPU and kernel_start on each; false when the machine stopped on the way (a fatal message in the log). */
+bool machine_start(void);
+
+/* Both; stops the test when the machine stops. */
+void machine_boot(unsigned cpus);
+
+/* All that went to the console. */
+const char *machine_log(void);
+size_t machine_log_length(void);
+void machine_log_clear(void);
+
+/* machine_stop was called or a contract broken. */
+bool machine_stopped(void);
+
+/* What to do when the machine stops although nobody expects it; set by the test runner. */
+extern void (*machine_stop_hook)(void);
+
+/* The HAL contract is broken: says so in the log and stops the machine. */
+_Noreturn void contract_broken(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Test's view of physical memory; 0 outside RAM. */
+void *machine_memory(paddr_t address);
+
+/* ---- CPUs and time (cpu.c) ---- */
+
+enum entry { ENTER_INIT, ENTER_START, ENTER_HYPERCALL, ENTER_EXCEPTION, ENTER_TIMER, ENTER_SIGNAL, ENTER_GSI };
+
+/* What the CPU resumed last: the thread that runs on it, or the idle frame. */
+struct frame *cpu_frame(unsigned cpu);
+bool cpu_idle(unsigned cpu);
+struct cpu *cpu_core(unsigned cpu);
+
+/* Enters the kernel on this CPU and comes back when it resumes a frame (or the machine stopped). Other CPUs run when this one waits for them. */
+struct frame *cpu_enter(unsigned cpu, enum entry entry, unsigned number, word error, word address);
+
+/* Called by machine_prepare. */
+void cpu_reset(const struct machine_options *options);
+
+/* Delivers signals and due timers on all CPUs until nothing is left to do. */
+void machine_settle(void);
+/* The same for one CPU, by its own thread. */
+void machine_poll(unsigned cpu);
+void cpu_raise_gsi(unsigned cpu, unsigned gsi);
+bool cpu_signal_pending(unsigned cpu);
+uint64_t cpu_deadline(unsigned cpu);
+
+uint64_t machine_time(void);
+void machine_advance(uint64_t ticks); /* and settles (unless no_settle) */
+bool machine_advance_to_timer(void);  /* to the earliest deadline; false when there is none */
+
+/* Interrupt windows that the kernel opened so far (it returned 0), all CPUs. */
+unsigned long machine_windows(void);
+
+/* Called in every interrupt window, before pending events are delivered; a test may raise something. */
+extern void (*machine_window_hook)(unsigned cpu);
+
+/* ---- driver (driver.c) ---- */
+
+enum { BLOCKED = 0x100 }; /* the thread did not come back from the hypercall */
+
+/* The current thread of the CPU executes a hypercall; returns its status, or BLOCKED when the CPU went on with something else. */
+word hypercall(unsigned cpu, word arg1, word arg2, word arg3, word arg4, word arg5);
+
+/* The current thread raises an exception. */
+struct frame *exception(unsigned cpu, unsigned vector, word error, word address);
+
+/* Device interrupt; false when it is masked or not routed (then it stays pending until unmasked). */
+bool machine_gsi(unsigned gsi);
+
+/* Host address of user memory as the CPU's current thread sees it, through TLB and page table; 0 = page fault. rights: MMU_*. */
+void *user_try(unsigned cpu, word address, unsigned rights);
+
+/* The same, but stops the test on a fault. */
+void *user_pointer(unsigned cpu, word address, unsigned rights);
+
+/* Accesses with page faults: false when the fault was delivered (the CPU goes on with another frame). */
+bool user_touch(unsigned cpu, word address, unsigned rights);
+
+/* The current thread may access the port (through the CPU's copy of the I/O bitmap). */
+bool user_port(unsigned cpu, unsigned port);
+
+/* ---- mmu.c ---- */
+
+/* Number of cached translations, all CPUs, that allow more than the page table. */
+unsigned tlb_stale(void);
+/* Number of pages mapped in a view, and its rights at one page. */
+word mmu_count(const struct mmu *mmu, enum mmu_view view);
+unsigned mmu_rights(const struct mmu *mmu, enum mmu_view view, word page, uint64_t *frame, enum memory_type *type);
+/* A TLB entry that forbids the access is loaded anew, as on a PC. */
+unsigned tlb_lookup(unsigned cpu, const struct mmu *mmu, word page, unsigned wanted, uint64_t *frame);
+bool port_allowed(unsigned cpu, const struct mmu *mmu, unsigned port);
+struct mmu *mmu_active(unsigned cpu);
+void mmu_reset(void);
+
+/* ---- frame.c ---- */
+
+/* The CPU's FPU registers go to and come from memory: FPU_BYTES. */
+uint8_t *fpu_registers(unsigned cpu);
+void fpu_enter(unsigned cpu, struct frame *frame);
+void fpu_resume(unsigned cpu, struct frame *frame);
+
+/* ---- interrupt.c ---- */
+struct gsi_state {
+    unsigned cpu;
+    int mode;
+    bool routed, masked, level, pending;
+};
+struct gsi_state *gsi_state(unsigned gsi);
+
+/* ---- elf.c: a writer for root images ---- */
+
+struct elf_segment {
+    uint32_t type, flags; /* PT_LOAD = 1; X 1, W 2, R 4 */
+    uint64_t offset, address, physical, file_size, memory_size;
+};
+struct elf_image {
+    uint8_t *data;
+    size_t size;
+    uint64_t entry;
+};
+enum { ROOT_TEXT = 0x400000, ROOT_DATA = 0x402000, ROOT_ENTRY = 0x400010 };
+
+/* An ELF executable with these segments, 'size' bytes long, contents: byte i = i / 4096 + i. Freed by the process's end. */
+struct elf_image elf_write(uint64_t entry, const struct elf_segment *segments, unsigned count, size_t size);
+/* Text (R X) at ROOT_TEXT, two pages, and data (R W) at ROOT_DATA, two pages. */
+struct elf_image default_root(void);
+
+/* Offsets into the ELF header and program headers, for tests that spoil them. */
+enum {
+    ELF_CLASS = 4,
+    ELF_DATA = 5,
+    ELF_TYPE = 16,
+    ELF_MACHINE = 18,
+    ELF_ENTRY = 24,
+    ELF_PHOFF = 32,
+    ELF_PHENTSIZE = 54,
+    ELF_PHNUM = 56,
+    ELF_HEADER = 64,
+    ELF_PHDR = 56
+};
+
+#endif

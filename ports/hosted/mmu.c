@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Page tables of the simulated CPU: radix trees with 512 entries a table, four levels for the host view, six for the others, small pages only. Also a TLB for
+ * each CPU, tagged by the address space, that keeps what it saw until core flushes it: a forgotten flush shows as a stale translation.
+ * Core serialises calls for one mmu; mmu_activate, mmu_flush and the TLB lookups belong to the CPU itself.
+ */
+#include "hosted.h"
+
+#include <string.h>
+
+enum { BITS = 9, ENTRIES = 1 << BITS, TLB_SIZE = 256 };
+enum { PRESENT = 1, RIGHTS_SHIFT = 1, TYPE_SHIFT = 4 };
+
+struct translation {
+    uint32_t tag; /* 0 = unused */
+    const struct mmu *mmu;
+    word page;
+    uint64_t frame;
+    unsigned rights;
+};
+
+static struct translation tlb[NOVA_CPUS][TLB_SIZE];
+static struct mmu *active[NOVA_CPUS];
+static struct {
+    uint32_t tag, generation;
+    bool valid;
+    uint8_t bits[8192];
+} io_copy[NOVA_CPUS];
+static uint32_t next_tag;
+
+void mmu_reset(void)
+{
+    memset(tlb, 0, sizeof tlb);
+    memset(active, 0, sizeof active);
+    memset(io_copy, 0, sizeof io_copy);
+    next_tag = 0;
+}
+
+static int levels(enum mmu_view view) { return view == MMU_HOST ? 4 : 6; }
+
+static void check_range(const char *who, enum mmu_view view, word page, word count)
+{
+    word limit = view == MMU_HOST ? NOVA_USER_LIMIT >> PAGE_BITS : (word)1 << 52;
+    if (page > limit || count > limit - page)
+        contract_broken("%s: pages %#lx + %#lx of view %d are past the limit %#lx", who, page, count, (int)view, limit);
+}
+
+/* Pages that an entry of a level covers; level 0 are pages themselves. */
+static word span(int level) { return (word)1 << BITS * level; }
+
+static uint64_t *table_of(uint64_t entry) { return phys_to_virt(entry & ~(uint64_t)(PAGE_SIZE - 1)); }
+
+void mmu_init(struct mmu *mmu, void *root)
+{
+    for (unsigned i = 0; i < PAGE_SIZE / sizeof(word); i++)
+        if (((word *)root)[i] || (uintptr_t)root % PAGE_SIZE)
+            contract_broken("mmu_init: root %p is not a zeroed page", root);
+    mmu->root[MMU_HOST] = virt_to_phys(root);
+    mmu->root[MMU_GUEST] = mmu->root[MMU_DEVICE] = 0;
+    mmu->tag = __atomic_add_fetch(&next_tag, 1, __ATOMIC_RELAXED);
+}
+
+/* Tables missing below a present table of 'level' (its entries cover span(level)) for pages first to last. */
+static word tables_missing(const uint64_t *table, int level, word first, word last)
+{
+    word sum = 0;
+    if (level == 0)
+        return 0;
+    for (word index = first / span(level); index <= last / span(level); index++) {
+        word begin = index * span(level), end = begin + span(level) - 1;
+        word from = first > begin ? first : begin, to = last < end ? last : end;
+        uint64_t entry = table ? table[index % ENTRIES] : 0;
+        sum += (entry ? 0 : 1) + tables_missing(entry ? table_of(entry) : 0, level - 1, from, to);
+        if (sum > 1u << 30)
+            break;
+    }
+    return sum;
+}
+
+unsigned mmu_need(const struct mmu *mmu, enum mmu_view view, word page, word count)
+{
+    check_range("mmu_need", view, page, count);
+    if (!count)
+        return 0;
+    if (count > (word)1 << 34)
+        return 1u << 30;
+    paddr_t root = mmu->root[view];
+    return (unsigned)((root ? 0 : 1) + tables_missing(root ? phys_to_virt(root) : 0, levels(view) - 1, page, page + count - 1));
+}
+
+static uint64_t *take_table(struct page_reserve *reserve, uint64_t *where)
+{
+    if (!reserve || !reserve->first || !reserve->count)
+        contract_broken("mmu_map: the reserve is empty (mmu_need was not asked or not heard)");
+    uint64_t *table = page_reserve_take(reserve);
+    for (unsigned i = 0; i < ENTRIES; i++)
+        if (table[i] || (uintptr_t)table % PAGE_SIZE)
+            contract_broken("mmu_map: page %p of the reserve is not a zeroed page", (void *)table);
+    __atomic_store_n(where, virt_to_phys(table) | PRESENT, __ATOMIC_RELEASE);
+    return table;
+}
+
+void mmu_map(struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame, unsigned rights, enum memory_type type,
+             struct page_reserve *reserve)
+{
+    check_range("mmu_map", view, page, count);
+    if (!rights || rights & ~7u || (frame + count) >> 40)
+        contract_broken("mmu_map: rights %u, frame %#llx", rights, (unsigned long long)frame);
+    unsigned need = mmu_need(mmu, view, page, count), before = reserve ? reserve->count : 0;
+    if (!mmu->root[view]) {
+        uint64_t root = 0;
+        take_table(reserve, &root);
+        mmu->root[view] = root & ~(uint64_t)PRESENT;
+    }
+    for (word i = 0; i < count; i++) {
+        uint64_t *table = phys_to_virt(mmu->root[view]);
+        for (int level = levels(view) - 1; level > 0; level--) {
+            uint64_t *entry = &table[(page + i) / span(level) % ENTRIES];
+            table = *entry ? table_of(*entry) : take_table(reserve, entry);
+        }
+        uint64_t *entry = &table[(page + i) % ENTRIES];
+        if (*entry)
+            contract_broken("mmu_map: page %#lx of view %d is mapped already (to frame %#llx)", page + i, (int)view,
+                            (unsigned long long)(*entry >> PAGE_BITS));
+        __atomic_store_n(entry, (frame + i) << PAGE_BITS | (word)type << TYPE_SHIFT | (rights | MMU_READ) << RIGHTS_SHIFT | PRESENT,
+                         __ATOMIC_RELEASE);
+    }
+    if (reserve && before - reserve->count > need)
+        contract_broken("hosted mmu: took %u pages, mmu_need said %u", before - reserve->count, need);
+}
+
+/* Calls for each mapped page of the range; absent tables are skipped. */
+static word walk(uint64_t *table, int level, word begin, word first, word last, unsigned rights, bool change)
+{
+    word sum = 0;
+    for (unsigned i = 0; i < ENTRIES; i++) {
+        word at = begin + i * span(level), end = at + span(level) - 1;
+        if (end < first || at > last || !table[i])
+            continue;
+        if (level) {
+            sum += walk(table_of(table[i]), level - 1, at, first, last, rights, change);
+            continue;
+        }
+        sum++;
+        if (change) {
+            uint64_t keep = table[i] & (~(uint64_t)(7 << RIGHTS_SHIFT) | (uint64_t)rights << RIGHTS_SHIFT);
+            __atomic_store_n(&table[i], keep & 7 << RIGHTS_SHIFT ? keep : 0, __ATOMIC_RELEASE);
+        }
+    }
+    return sum;
+}
+
+void mmu_protect(struct mmu *mmu, enum mmu_view view, word page, word count, unsigned rights)
+{
+    check_range("mmu_protect", view, page, count);
+    if (rights & ~7u)
+        contract_broken("mmu_protect: rights %#x", rights);
+    if (rights)
+        rights |= MMU_READ; /* this CPU has no page that can be written and not read */
+    if (count && mmu->root[view])
+        walk(phys_to_virt(mmu->root[view]), levels(view) - 1, 0, page, page + count - 1, rights, true);
+}
+
+word mmu_count(const struct mmu *mmu, enum mmu_view view)
+{
+    return mmu->root[view] ? walk(phys_to_virt(mmu->root[view]), levels(view) - 1, 0, 0, ~(word)0, 0, false) : 0;
+}
+
+unsigned mmu_rights(const struct mmu *mmu, enum mmu_view view, word page, uint64_t *frame, enum memory_type *type)
+{
+    uint64_t entry = mmu->root[view] | PRESENT;
+    if (!mmu->root[view] || page >> BITS * levels(view))
+        return 0;
+    for (int level = levels(view) - 1; level >= 0; level--) {
+        entry = __atomic_load_n(&table_of(entry)[page / span(level) % ENTRIES], __ATOMIC_ACQUIRE);
+        if (!entry)
+            return 0;
+    }
+    if (frame)
+        *frame = entry >> PAGE_BITS;
+    if (type)
+        *type = entry >> TYPE_SHIFT & 3;
+    return entry >> RIGHTS_SHIFT & 7;
+}
+
+unsigned mmu_lookup(const struct mmu *mmu, enum mmu_view view, word page, uint64_t *frame)
+{
+    return mmu_rights(mmu, view, page, frame, 0);
+}
+
+/* Unlinks tables bottom up; false when max is reached. */
+static bool collect(uint64_t *entry, int level, struct page_reserve *pages, unsigned max)
+{
+    uint64_t *table = table_of(*entry);
+    for (unsigned i = 0; level && i < ENTRIES; i++)
+        if (table[i] && !collect(&table[i], level - 1, pages, max))
+            return false;
+    if (pages->count >= max)
+        return false;
+    *entry = 0;
+    page_reserve_put(pages, table);
+    return true;
+}
+
+bool mmu_fini(struct mmu *mmu, struct page_reserve *pages, unsigned max)
+{
+    for (unsigned cpu = 0; cpu < NOVA_CPUS; cpu++)
+        if (active[cpu] == mmu)
+            contract_broken("mmu_fini: the tables are active on CPU %u", cpu);
+    for (int view = 0; view < MMU_VIEWS; view++) {
+        uint64_t root = mmu->root[view] | PRESENT;
+        if (mmu->root[view] && !collect(&root, levels(view) - 1, pages, max))
+            return false;
+        mmu->root[view] = 0;
+    }
+    return true;
+}
+
+void mmu_activate(struct mmu *mmu)
+{
+    if (!mmu || !mmu->root[MMU_HOST])
+        contract_broken("mmu_activate: no host view");
+    active[cpu_number()] = mmu;
+}
+
+struct mmu *mmu_active(unsigned cpu) { return active[cpu]; }
+
+void mmu_flush(struct mmu *mmu, enum mmu_view view, word page, word count)
+{
+    unsigned cpu = cpu_number();
+    if (!mmu || (io_copy[cpu].tag == mmu->tag && io_copy[cpu].generation != mmu->io_generation))
+        io_copy[cpu].valid = false;
+    for (struct translation *t = tlb[cpu]; view == MMU_HOST && t < tlb[cpu] + TLB_SIZE; t++)
+        if (!mmu || (t->tag == mmu->tag && (!count || t->page - page < count)))
+            t->tag = 0;
+}
+
+unsigned tlb_lookup(unsigned cpu, const struct mmu *mmu, word page, unsigned wanted, uint64_t *frame)
+{
+    struct translation *t = &tlb[cpu][(page ^ mmu->tag * 37) % TLB_SIZE];
+    if (t->tag != mmu->tag || t->page != page || (t->rights & wanted) != wanted) {
+        uint64_t found;
+        unsigned rights = mmu_rights(mmu, MMU_HOST, page, &found, 0);
+        if (!rights)
+            return 0;
+        *t = (struct translation){mmu->tag, mmu, page, found, rights};
+    }
+    *frame = t->frame;
+    return t->rights;
+}
+
+unsigned tlb_stale(void)
+{
+    unsigned sum = 0;
+    for (unsigned cpu = 0; cpu < NOVA_CPUS; cpu++)
+        for (struct translation *t = tlb[cpu]; t < tlb[cpu] + TLB_SIZE; t++) {
+            /* Only address spaces that are still there: the memory of others may be reused. */
+            if (!t->tag || active[cpu] != t->mmu || t->mmu->tag != t->tag)
+                continue;
+            uint64_t frame = 0;
+            unsigned rights = mmu_rights(t->mmu, MMU_HOST, t->page, &frame, 0);
+            sum += (t->rights & ~rights) || (rights && frame != t->frame);
+        }
+    return sum;
+}
+
+bool port_allowed(unsigned cpu, const struct mmu *mmu, unsigned port)
+{
+    if (!mmu->io_bitmap)
+        return false;
+    if (!io_copy[cpu].valid || io_copy[cpu].tag != mmu->tag || (io_copy[cpu].bits[port / 8] >> port % 8 & 1)) {
+        io_copy[cpu].valid = true;
+        io_copy[cpu].tag = mmu->tag;
+        io_copy[cpu].generation = mmu->io_generation;
+        memcpy(io_copy[cpu].bits, mmu->io_bitmap, sizeof io_copy[cpu].bits);
+    }
+    return !(io_copy[cpu].bits[port / 8] >> port % 8 & 1);
+}

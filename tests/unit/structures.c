@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The data structures of core: lists, the treap, the derivation tree, the object space.
+ */
+#include "unit.h"
+
+#include "core/lib/bits.h"
+#include "core/lib/list.h"
+#include "core/lib/treap.h"
+#include "core/object_space.h"
+#include "core/page_alloc.h"
+#include "hosted.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static unsigned long state = 4711;
+
+static unsigned long next_random(void)
+{
+    state = state * 6364136223846793005ul + 1442695040888963407ul;
+    return state >> 20;
+}
+
+TEST(list_order)
+{
+    struct list head, member[4];
+    list_init(&head);
+    CHECK(list_empty(&head));
+    list_append(&head, &member[1]);
+    list_append(&head, &member[2]);
+    list_prepend(&head, &member[0]);
+    list_insert_before(&member[2], &member[3]);
+    static const int order[] = {0, 1, 3, 2};
+    struct list *at = head.next;
+    for (int i = 0; i < 4; i++, at = at->next)
+        CHECK(at == &member[order[i]]);
+    CHECK(at == &head);
+    list_remove(&member[1]);
+    list_remove(&member[1]);
+    CHECK(list_empty(&member[1]));
+    CHECK(head.next->next == &member[3] && head.prev->prev == &member[3]);
+    list_remove(&member[0]);
+    list_remove(&member[2]);
+    list_remove(&member[3]);
+    CHECK(list_empty(&head));
+}
+
+static unsigned treap_depth(const struct treap *root)
+{
+    if (!root)
+        return 0;
+    unsigned left = treap_depth(root->left), right = treap_depth(root->right);
+    return 1 + (left > right ? left : right);
+}
+
+TEST(treap_agrees_with_a_plain_array)
+{
+    enum { MEMBERS = 300, KEYS = 400 };
+    static struct treap member[MEMBERS];
+    static bool in[MEMBERS];
+    struct treap *root = 0;
+    for (unsigned step = 0; step < 20000; step++) {
+        unsigned i = (unsigned)next_random() % MEMBERS;
+        if (in[i]) {
+            CHECK(treap_remove(&root, &member[i]));
+            CHECK(!treap_remove(&root, &member[i]));
+        } else {
+            member[i].key = next_random() % KEYS;
+            treap_insert(&root, &member[i]);
+        }
+        in[i] = !in[i];
+        uint64_t key = next_random() % KEYS, below = 0, above = KEYS, least = KEYS;
+        bool has_below = false, has_above = false;
+        for (unsigned k = 0; k < MEMBERS; k++) {
+            if (!in[k])
+                continue;
+            uint64_t other = member[k].key;
+            if (other <= key && (!has_below || other > below))
+                below = other, has_below = true;
+            if (other >= key && (!has_above || other < above))
+                above = other, has_above = true;
+            if (other < least)
+                least = other;
+        }
+        struct treap *floor = treap_floor(root, key), *ceiling = treap_ceiling(root, key), *lowest = treap_first(root);
+        CHECK_EQ(floor != 0, has_below);
+        CHECK_EQ(ceiling != 0, has_above);
+        CHECK(!floor || floor->key == below);
+        CHECK(!ceiling || ceiling->key == above);
+        CHECK_EQ(lowest ? lowest->key : KEYS, least);
+    }
+}
+
+TEST(treap_is_shallow_for_sorted_keys)
+{
+    enum { MEMBERS = 20000 };
+    struct treap *member = calloc(MEMBERS, sizeof *member), *root = 0;
+    for (unsigned i = 0; i < MEMBERS; i++) {
+        member[i].key = i;
+        treap_insert(&root, &member[i]);
+    }
+    CHECK(treap_depth(root) < 50);
+    for (unsigned i = 0; i < MEMBERS; i++) {
+        CHECK(treap_first(root) == &member[i]);
+        CHECK(treap_remove(&root, &member[i]));
+    }
+    CHECK(!root);
+}
+
+static void check_children(const struct mapping *parent)
+{
+    const struct mapping *before = 0;
+    for (const struct mapping *child = parent->child; child; before = child, child = child->next) {
+        CHECK(child->parent == parent);
+        CHECK(child->prev == before);
+        check_children(child);
+    }
+}
+
+TEST(mapping_tree_survives_random_unlinking)
+{
+    enum { NODES = 200 };
+    static struct mapping node[NODES];
+    static bool in[NODES];
+    for (unsigned step = 0; step < 20000; step++) {
+        unsigned i = 1 + (unsigned)next_random() % (NODES - 1), parent = (unsigned)next_random() % NODES;
+        if (in[i]) {
+            struct mapping *above = node[i].parent, *child = node[i].child;
+            mapping_unlink(&node[i]);
+            CHECK(!node[i].parent && !node[i].child && !node[i].next && !node[i].prev);
+            CHECK(!child || child->parent == above);
+        } else if (!parent || in[parent])
+            mapping_link(&node[i], &node[parent]);
+        else
+            continue;
+        in[i] = !in[i];
+        check_children(&node[0]);
+    }
+    unsigned count = 0, expected = 0;
+    for (unsigned i = 1; i < NODES; i++)
+        expected += in[i];
+    /* Post-order: whoever comes has no children that come later. */
+    static bool seen[NODES];
+    for (struct mapping *m = mapping_walk_first(&node[0]); m != &node[0]; m = mapping_walk_next(m), count++) {
+        for (const struct mapping *child = m->child; child; child = child->next)
+            CHECK(seen[child - node]);
+        seen[m - node] = true;
+    }
+    CHECK_EQ(count, expected);
+}
+
+TEST(mapping_children_of_a_root_become_roots)
+{
+    struct mapping root = {0}, child[3] = {{0}}, grandchild = {0};
+    mapping_link(&root, 0);
+    for (int i = 0; i < 3; i++)
+        mapping_link(&child[i], &root);
+    mapping_link(&grandchild, &child[1]);
+    mapping_unlink(&root);
+    for (int i = 0; i < 3; i++)
+        CHECK(!child[i].parent && !child[i].next && !child[i].prev);
+    CHECK(child[1].child == &grandchild && grandchild.parent == &child[1]);
+    CHECK(mapping_walk_first(&child[0]) == &child[0]);
+}
+
+/* ---- object space ---- */
+
+static struct account account;
+static struct object_space space;
+static const struct object_type type_a, type_b;
+
+static void space_make(word limit)
+{
+    char *pool = aligned_alloc(8 << 20, 8 << 20);
+    page_alloc_init(pool, pool + (8 << 20));
+    account_init(&account);
+    account.quota.limit = limit;
+    object_space_init(&space, &account);
+}
+
+static struct object *object_make(const struct object_type *type)
+{
+    struct object *object = aligned_alloc(64, 64);
+    memset(object, 0, 64);
+    object_init(object, type, 0);
+    return object;
+}
+
+TEST(object_space_lookup_of_nothing)
+{
+    static const word selectors[] = {0, 1, 63, 64, 1 << 15, (1 << 24) - 1, 1 << 24, ~(word)0, (word)1 << 40, (word)1 << 63};
+    space_make(100);
+    for (unsigned full = 0; full < 2; full++) {
+        for (unsigned i = 0; i < ARRAY_SIZE(selectors); i++)
+            CHECK(!object_space_lookup(&space, selectors[i]).object);
+        CHECK_EQ(object_space_insert(&space, 5 + full, object_make(&type_a), 3), OBJECT_INSERTED);
+        CHECK_EQ(object_space_insert(&space, (1 << 24) - 2 - full, object_make(&type_a), 3), OBJECT_INSERTED);
+    }
+}
+
+TEST(object_space_insert_and_find)
+{
+    static const word selectors[] = {0, 63, 64, 65, 32767, 32768, 100000, (1 << 24) - 1};
+    struct object *object[ARRAY_SIZE(selectors)];
+    space_make(100);
+    for (unsigned i = 0; i < ARRAY_SIZE(selectors); i++) {
+        object[i] = object_make(i % 2 ? &type_b : &type_a);
+        CHECK_EQ(object_space_insert(&space, selectors[i], object[i], 5), OBJECT_INSERTED);
+        CHECK_EQ(object_space_insert(&space, selectors[i], object[i], 5), OBJECT_OCCUPIED);
+        CHECK_EQ(object[i]->caps, 1);
+        for (unsigned k = 0; k <= i; k++) {
+            struct capability cap = object_space_lookup(&space, selectors[k]);
+            CHECK(cap.object == object[k]);
+            CHECK_EQ(cap.permissions, 5);
+            const struct object_type *good = k % 2 ? &type_b : &type_a, *bad = k % 2 ? &type_a : &type_b;
+            CHECK(object_space_find(&space, selectors[k], good, 4) == object[k]);
+            CHECK(object_space_find(&space, selectors[k], good, 0) == object[k]);
+            CHECK(!object_space_find(&space, selectors[k], good, 2));
+            CHECK(!object_space_find(&space, selectors[k], good, 7));
+            CHECK(!object_space_find(&space, selectors[k], bad, 0));
+        }
+    }
+    CHECK_EQ(object_space_insert(&space, 1 << 24, object[0], 1), OBJECT_OCCUPIED);
+    CHECK_EQ(object_space_insert(&space, ~(word)0, object[0], 1), OBJECT_OCCUPIED);
+    object_space_fini(&space);
+    CHECK_EQ(account.quota.used, 0);
+}
+
+TEST(object_space_low_selectors_cost_one_page)
+{
+    space_make(100);
+    for (word i = 0; i < 64; i++)
+        CHECK_EQ(object_space_insert(&space, i, object_make(&type_a), 1), OBJECT_INSERTED);
+    CHECK_EQ(account.quota.used, 1);
+}
+
+TEST(object_space_without_memory)
+{
+    for (word limit = 0; limit < 6; limit++) {
+        space_make(limit);
+        enum object_insert low = object_space_insert(&space, 3, object_make(&type_a), 1);
+        CHECK_EQ(low, limit ? OBJECT_INSERTED : OBJECT_NO_MEMORY);
+        enum object_insert high = object_space_insert(&space, 1 << 20, object_make(&type_a), 1);
+        CHECK_EQ(high, limit >= 5 ? OBJECT_INSERTED : OBJECT_NO_MEMORY);
+        CHECK(account.quota.used <= limit);
+        CHECK_EQ(!object_space_lookup(&space, 3).object, !limit);
+        object_space_fini(&space);
+        CHECK_EQ(account.quota.used, 0);
+    }
+}
+
+TEST(object_space_skip_finds_tables)
+{
+    space_make(100);
+    CHECK_EQ(object_space_skip(&space, 0, 1000), 1000);
+    object_space_insert(&space, 70000, object_make(&type_a), 1);
+    word from = object_space_skip(&space, 0, 1 << 24);
+    /* The bottom page of 70000, perhaps lower ones that growing made. */
+    while (from < (70000 & ~63ul))
+        from = object_space_skip(&space, (from & ~63ul) + 64, 1 << 24);
+    CHECK_EQ(from, 70000 & ~63ul);
+    CHECK_EQ(object_space_skip(&space, 70001, 1 << 24), 70001);
+    CHECK_EQ(object_space_skip(&space, (70000 & ~63ul) + 64, 1 << 24), 1 << 24);
+    CHECK_EQ(object_space_skip(&space, 5, 5), 5);
+}
