@@ -55,9 +55,11 @@ struct x86_cpu {
     uint32_t apic_id;
 
     struct frame *fpu_owner;  /* the frame whose FPU state is in the registers, 0 = none (then CR0.TS is set) */
-    struct mmu *io_mmu;       /* io_bitmap below is a copy of this mmu's ... */
-    uint32_t io_generation;   /* ... at this generation; 0 = no copy, and the TSS denies every port */
+    const struct mmu *io_mmu; /* io_bitmap below is a copy of this mmu's ... */
+    uint32_t io_generation;   /* ... at this generation; io_mmu 0: no copy, the TSS denies every port */
     uint32_t unknown_interrupts;
+    uint32_t machine_checks;  /* survived and not yet in the log */
+    uint64_t machine_check_status;
     uint64_t timer_deadline;  /* for the local APIC code */
     uint64_t mwait_hint;      /* for idle */
     struct mmu *active_mmu;   /* for the mmu code: what CR3 holds, 0 = kernel_root */

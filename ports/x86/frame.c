@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Register frames as core sees them (hal/frame.h): a new thread's frame, transfer of state between frame and UTCB by MTD, change of threads. The
+ * FPU belongs to cpu->fpu_owner; a thread that leaves the CPU always has its state in memory, so that nothing of a dead thread stays behind.
+ */
+#include "hal/frame.h"
+
+#include "core/lib/bits.h"
+#include "core/lib/string.h"
+#include "ports/x86/cpu_local.h"
+#include "ports/x86/fpu.h"
+#include "registers.h"
+
+/* EFLAGS, SDM vol. 1, 3.4.3. */
+enum {
+    FLAGS_FIXED = 0x2,
+    FLAGS_INTERRUPT = 0x200,
+    FLAGS_USER = 0x244dd5 /* what a thread may choose: CF PF AF ZF SF TF DF OF NT AC ID */
+};
+
+static const struct {
+    word mtd;
+    uint16_t state, frame; /* offsets of a word */
+} fields[] = {
+#define FIELD(bits, state_field, frame_field) {bits, offsetof(struct nova_state, state_field), offsetof(struct frame, frame_field)},
+    FRAME_FIELDS(FIELD)
+#undef FIELD
+};
+
+static word *word_at(void *base, size_t offset)
+{
+    return (word *)((char *)base + offset);
+}
+
+/* Room for an FPU image between the state and the end of the UTCB. */
+static size_t fpu_room(void)
+{
+    enum { ROOM = NOVA_PAGE_SIZE - offsetof(struct nova_utcb, state.fpu) };
+    return word_min(ROOM, fpu_size());
+}
+
+void frame_init(struct frame *frame, word ip, word sp)
+{
+    void *fpu = frame->fpu;
+    memset(frame, 0, sizeof *frame);
+    frame->ip = ip;
+    frame->sp = sp;
+    frame->flags = FLAGS_FIXED | FLAGS_INTERRUPT;
+    frame->resume = RESUME_FULL;
+    frame->fpu = fpu;
+    if (fpu)
+        fpu_init(fpu);
+}
+
+void frame_state_save(struct frame *frame, struct nova_state *state, word mtd, word error, word address)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+        if (mtd & fields[i].mtd)
+            *word_at(state, fields[i].state) = *word_at(frame, fields[i].frame);
+    if (mtd & NOVA_MTD_IP)
+        state->inst_len = 0;
+    if (mtd & NOVA_MTD_FLAGS)
+        state->flags = frame->flags | FLAGS_INTERRUPT; /* 32 bit: SYSENTER had cleared it before the entry saved it */
+    if (mtd & NOVA_MTD_QUAL) {
+        state->qual[0] = error;
+        state->qual[1] = address;
+    }
+    if (mtd & NOVA_MTD_FPU && frame->fpu) {
+        if (x86_cpu_self()->fpu_owner == frame)
+            fpu_save(frame->fpu);
+        fpu_export(frame->fpu, state->fpu, fpu_room());
+    }
+}
+
+void frame_state_load(struct frame *frame, const struct nova_state *state, word mtd)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+        if (mtd & fields[i].mtd)
+            *word_at(frame, fields[i].frame) = *(const volatile word *)((const char *)state + fields[i].state);
+    if (mtd & NOVA_MTD_FLAGS)
+        frame->flags = (*(const volatile word *)&state->flags & FLAGS_USER) | FLAGS_FIXED | FLAGS_INTERRUPT;
+    if (mtd & NOVA_MTD_FPU && frame->fpu) {
+        struct x86_cpu *cpu = x86_cpu_self();
+        if (cpu->fpu_owner == frame) {
+            cpu->fpu_owner = 0;
+            fpu_off();
+        }
+        fpu_import(frame->fpu, state->fpu, fpu_room());
+        frame->fpu_used = 1;
+    }
+    frame->resume = RESUME_FULL;
+}
+
+void frame_switch(struct frame *from, struct frame *to)
+{
+    struct x86_cpu *cpu = x86_cpu_self();
+    struct frame *owner = cpu->fpu_owner;
+    (void)from; /* is the owner, or there is none */
+    if (owner == to)
+        return;
+    if (owner)
+        fpu_save(owner->fpu);
+    if (to->fpu_used) {
+        fpu_on();
+        fpu_load(to->fpu);
+        cpu->fpu_owner = to;
+    } else if (owner) {
+        fpu_off();
+        cpu->fpu_owner = 0;
+    }
+}

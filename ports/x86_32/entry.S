@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Ways into the kernel and out of it, 32 bit. SYSENTER and the TSS both give the top of the kernel stack, which is the address of struct x86_cpu, so that
+ * data is reached from the stack pointer. The stack pointer is good at every instruction: NMIs and machine checks simply use it.
+ * The kernel keeps nothing on its stack between two entries: an interrupt that comes in the kernel (only in idle_wait or in the window below) gives
+ * up what it interrupted. DS and ES are the user's at an entry, and may be anything; SS is good.
+ */
+#include "offsets.h"
+#include "ports/x86_32/layout.h"
+#include "ports/x86_32/segments.h"
+
+#define FLAG_TF 0x100
+#define FLAGS_SPECIAL 0x244500 /* ID, AC, NT, DF, TF: what a fast return must not carry from one thread to another */
+
+    .section .text.entry, "ax"
+
+/* ---- hypercall ---- */
+
+    .macro enter_hypercall traced
+    mov %eax, CPU_SCRATCH(%esp)
+    mov CPU_FRAME(%esp), %eax
+    mov %edi, %ss:FRAME_DI(%eax)
+    mov %esi, %ss:FRAME_SI(%eax)
+    mov %ebx, %ss:FRAME_BX(%eax)
+    mov %ebp, %ss:FRAME_BP(%eax)
+    mov %edx, %ss:FRAME_IP(%eax)
+    mov %ecx, %ss:FRAME_SP(%eax)
+    mov $SELECTOR_USER_DATA, %ecx
+    mov %ecx, %ds
+    mov %ecx, %es
+    mov CPU_SCRATCH(%esp), %ecx
+    mov %ecx, FRAME_AX(%eax)
+    movl $RESUME_HYPERCALL, FRAME_RESUME(%eax)
+    pushfl
+    popl FRAME_FLAGS(%eax)
+    .if \traced
+    orl $FLAG_TF, FRAME_FLAGS(%eax)
+    .endif
+    .endm
+
+    /* SYSENTER: edx = return IP, ecx = return SP. The CPU has cleared IF, but not TF: then a debug exception comes before the first instruction here. */
+    .globl entry_sysenter, entry_sysenter_traced
+    .balign 64
+entry_sysenter:
+    enter_hypercall 0
+    testl $FLAGS_SPECIAL, FRAME_FLAGS(%eax)
+    jnz clean_flags
+enter_core:
+    pushl CPU_CORE(%esp)
+    call kernel_hypercall
+
+    /* The same thread goes on. */
+    cmp %eax, CPU_FRAME+4(%esp)
+    jne resume
+    cmpl $RESUME_HYPERCALL, FRAME_RESUME(%eax)
+    jne resume
+return_fast:
+    mov FRAME_IP(%eax), %edx
+    cmp $KERNEL_OFFSET, %edx
+    jae return_limit
+    testl $FLAGS_SPECIAL, FRAME_FLAGS(%eax)
+    jnz return_flags
+    mov FRAME_SP(%eax), %ecx
+    mov FRAME_DI(%eax), %edi
+    mov FRAME_SI(%eax), %esi
+    mov FRAME_BX(%eax), %ebx
+    mov FRAME_BP(%eax), %ebp
+    mov FRAME_AX(%eax), %eax
+    sti /* takes effect after the next instruction */
+    sysexit
+
+    /* The debug exception of a traced SYSENTER sends us here (trap_kernel); it has cleared TF. */
+entry_sysenter_traced:
+    enter_hypercall 1
+clean_flags:
+    pushl $2
+    popfl
+    jmp enter_core
+
+/* ---- the way out: eax = frame to resume, or 0 ---- */
+
+    /* esp = struct x86_cpu of this CPU, wherever on its kernel stack we are */
+    .macro reset_stack
+    and $-(1 << 15), %esp
+    add $BLOCK_CPU, %esp
+    .endm
+
+    .balign 16
+resume:
+    reset_stack
+    mov %eax, CPU_FRAME(%esp)
+    test %eax, %eax
+    jz window
+    cmpl $RESUME_FULL, FRAME_RESUME(%eax)
+    jb return_fast
+    ja resume_other
+
+    /* Every register, by IRET. */
+return_flags:
+    reset_stack
+    cmpl $KERNEL_OFFSET, FRAME_IP(%eax)
+    jae return_limit
+    mov FRAME_FLAGS(%eax), %ecx
+    or $0x200, %ecx /* SYSENTER had cleared IF before it was saved */
+    pushl $SELECTOR_USER_DATA
+    pushl FRAME_SP(%eax)
+    pushl %ecx
+    pushl $SELECTOR_USER_CODE
+    pushl FRAME_IP(%eax)
+    mov FRAME_CX(%eax), %ecx
+    mov FRAME_DX(%eax), %edx
+    mov FRAME_DI(%eax), %edi
+    mov FRAME_SI(%eax), %esi
+    mov FRAME_BX(%eax), %ebx
+    mov FRAME_BP(%eax), %ebp
+    mov FRAME_AX(%eax), %eax
+    iretl
+
+    /* The thread would go on where user mode ends. */
+return_limit:
+    reset_stack
+    mov %esp, %ecx
+    push %ecx
+    call trap_limit
+    jmp resume
+
+resume_other:
+    mov %esp, %ecx
+    cmpl $RESUME_IDLE, FRAME_RESUME(%eax)
+    jne 1f
+    push %ecx
+    call idle_wait
+    ud2
+1:
+    push %eax
+    push %ecx
+    call trap_resume_vcpu
+    jmp resume
+
+    /* Core wants interrupts to get in. The one instruction after the STI shadow is where they come. */
+window:
+    sti
+    nop
+    cli
+    pushl CPU_CORE(%esp)
+    call kernel_continue
+    jmp resume
+
+/* ---- exceptions and interrupts ---- */
+
+    /*
+     * The hardware has pushed ss, esp, eflags, cs, eip to the top of the stack, the stub below error code and vector: 28 bytes. From user mode: the
+     * registers go into the frame.
+     */
+    .balign 16
+trap:
+    testb $3, 12(%esp)
+    jz trap_anywhere
+    mov %eax, 28+CPU_SCRATCH(%esp)
+    mov 28+CPU_FRAME(%esp), %eax
+    mov %ecx, %ss:FRAME_CX(%eax)
+    mov $SELECTOR_USER_DATA, %ecx
+    mov %ecx, %ds
+    mov %ecx, %es
+    mov %edi, FRAME_DI(%eax)
+    mov %esi, FRAME_SI(%eax)
+    mov %ebx, FRAME_BX(%eax)
+    mov %ebp, FRAME_BP(%eax)
+    mov %edx, FRAME_DX(%eax)
+    mov 28+CPU_SCRATCH(%esp), %ecx
+    mov %ecx, FRAME_AX(%eax)
+    pop %ebx /* vector */
+    pop %esi /* error code */
+    popl FRAME_IP(%eax)
+    pop %ecx
+    popl FRAME_FLAGS(%eax)
+    popl FRAME_SP(%eax)
+    pop %ecx
+    movl $RESUME_FULL, FRAME_RESUME(%eax)
+    mov %esp, %eax
+    pushl $2 /* DF, NT and AC are the user's until here */
+    popfl
+    cmp $32, %ebx
+    jae 1f
+    push %esi
+    push %ebx
+    push %eax
+    call trap_user
+    jmp resume
+1:
+    push %ebx
+    push %eax
+    call trap_interrupt
+    jmp resume
+
+    /* The kernel itself was interrupted, or it is an NMI or machine check. DS and ES may still be the user's. */
+trap_anywhere:
+    cmpl $32, (%esp)
+    jae trap_interrupted_kernel
+    pushal
+    push %ds
+    push %es
+    mov $SELECTOR_USER_DATA, %eax
+    mov %eax, %ds
+    mov %eax, %es
+    cld
+    push %esp
+    call trap_kernel
+    add $4, %esp
+    pop %es
+    pop %ds
+    popal
+    add $8, %esp
+    iretl
+
+    /* In idle_wait or in the window: that context is given up. */
+trap_interrupted_kernel:
+    mov (%esp), %ebx
+    reset_stack
+    mov %esp, %eax
+    push %ebx
+    push %eax
+    call trap_interrupt
+    jmp resume
+
+    /* Task of a double fault: never ends. */
+    .globl double_fault_task
+double_fault_task:
+    cld
+    call trap_double_fault
+    ud2
+
+    /* One stub every 16 bytes for the exceptions, every 8 for the interrupts 32-255: descriptors.c counts on it. */
+    .macro exception vector, error=0, target=trap
+    .balign 16
+    .if \error == 0
+    pushl $0
+    .endif
+    pushl $\vector
+    jmp \target
+    .endm
+
+    .globl exception_stubs, interrupt_stubs
+    .balign 16
+exception_stubs:
+    exception 0
+    exception 1
+    exception 2, target=trap_anywhere
+    exception 3
+    exception 4
+    exception 5
+    exception 6
+    exception 7
+    exception 8, error=1, target=trap_anywhere /* a task gate in its place */
+    exception 9
+    exception 10, error=1
+    exception 11, error=1
+    exception 12, error=1
+    exception 13, error=1
+    exception 14, error=1
+    exception 15
+    exception 16
+    exception 17, error=1
+    exception 18, target=trap_anywhere
+    exception 19
+    exception 20
+    exception 21, error=1
+    exception 22
+    exception 23
+    exception 24
+    exception 25
+    exception 26
+    exception 27
+    exception 28
+    exception 29, error=1
+    exception 30, error=1
+    exception 31
+
+    .balign 16
+interrupt_stubs:
+    .set vector, 32
+    .rept 224
+    .balign 8
+    pushl $(vector - 160) /* fits one byte */
+    jmp interrupt
+    .set vector, vector + 1
+    .endr
+    .balign 8
+interrupt:
+    addl $160, (%esp)
+    pushl (%esp) /* in place of the error code */
+    jmp trap

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Constants of C structures for assembly: build/Makefile turns each line of this file's assembly text into a #define of offsets.h. Never linked.
+ */
+#include "ports/x86/cpu_local.h"
+#include "ports/x86_32/registers.h"
+
+#define OFFSET(name, value) asm volatile(".ascii \"->" #name " %c0\"" : : "i"(value))
+
+void offsets(void);
+void offsets(void)
+{
+    OFFSET(FRAME_AX, offsetof(struct frame, arg[ARG_AX]));
+    OFFSET(FRAME_DI, offsetof(struct frame, arg[ARG_DI]));
+    OFFSET(FRAME_SI, offsetof(struct frame, arg[ARG_SI]));
+    OFFSET(FRAME_BX, offsetof(struct frame, arg[ARG_BX]));
+    OFFSET(FRAME_BP, offsetof(struct frame, arg[ARG_BP]));
+    OFFSET(FRAME_CX, offsetof(struct frame, reg[REG_CX]));
+    OFFSET(FRAME_DX, offsetof(struct frame, reg[REG_DX]));
+    OFFSET(FRAME_IP, offsetof(struct frame, ip));
+    OFFSET(FRAME_SP, offsetof(struct frame, sp));
+    OFFSET(FRAME_FLAGS, offsetof(struct frame, flags));
+    OFFSET(FRAME_RESUME, offsetof(struct frame, resume));
+    OFFSET(RESUME_HYPERCALL, RESUME_HYPERCALL);
+    OFFSET(RESUME_FULL, RESUME_FULL);
+    OFFSET(RESUME_IDLE, RESUME_IDLE);
+    OFFSET(CPU_FRAME, offsetof(struct x86_cpu, frame));
+    OFFSET(CPU_SCRATCH, offsetof(struct x86_cpu, scratch));
+    OFFSET(CPU_CORE, offsetof(struct x86_cpu, core));
+    OFFSET(BLOCK_CPU, offsetof(struct cpu_block, cpu));
+    OFFSET(AP_SLOTS, NOVA_CPUS);
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Ways into the kernel and out of it, 64 bit. User mode runs with the GS base of its own and ours in KERNEL_GS_BASE; in the kernel it is the other way
+ * round. The kernel keeps nothing on its stack between two entries: each one from user mode begins at the top, and an interrupt that comes in the
+ * kernel (only in idle_wait or in the window below) gives up what it interrupted. Exceptions that may come anywhere have stacks of their own (IST).
+ */
+#include "offsets.h"
+#include "ports/x86_64/segments.h"
+
+    .section .text.entry, "ax"
+
+/* ---- hypercall ---- */
+
+    /* SYSCALL: rcx = return IP, r11 = flags; the rest is the user's, also the stack pointer. FMASK has cleared IF, DF, TF, NT, AC. */
+    .globl entry_syscall
+    .balign 64
+entry_syscall:
+    swapgs
+    mov %rsp, %gs:CPU_SCRATCH
+    mov %gs:CPU_FRAME, %rsp /* as a base register only: nothing is pushed (NMIs have their own stack) */
+    mov %rdi, FRAME_DI(%rsp)
+    mov %rsi, FRAME_SI(%rsp)
+    mov %rdx, FRAME_DX(%rsp)
+    mov %rax, FRAME_AX(%rsp)
+    mov %r8, FRAME_R8(%rsp)
+    mov %rcx, FRAME_IP(%rsp)
+    mov %r11, FRAME_FLAGS(%rsp)
+    mov %rbx, FRAME_BX(%rsp)
+    mov %rbp, FRAME_BP(%rsp)
+    mov %r9, FRAME_R9(%rsp)
+    mov %r10, FRAME_R10(%rsp)
+    mov %r12, FRAME_R12(%rsp)
+    mov %r13, FRAME_R13(%rsp)
+    mov %r14, FRAME_R14(%rsp)
+    mov %r15, FRAME_R15(%rsp)
+    mov %gs:CPU_SCRATCH, %rax
+    mov %rax, FRAME_SP(%rsp)
+    movl $RESUME_HYPERCALL, FRAME_RESUME(%rsp)
+    mov %gs:CPU_SELF, %rsp
+    mov CPU_CORE(%rsp), %rdi
+    call kernel_hypercall
+
+    /* The same thread goes on: the C code has kept rbx, rbp and r12-r15 as they were. */
+    cmp %rax, %gs:CPU_FRAME
+    jne resume
+    cmpl $RESUME_HYPERCALL, FRAME_RESUME(%rax)
+    jne resume
+return_fast:
+    mov FRAME_IP(%rax), %rcx
+    cmp %gs:CPU_USER_LIMIT, %rcx
+    jae return_limit
+    mov FRAME_FLAGS(%rax), %r11
+    mov FRAME_DI(%rax), %rdi
+    mov FRAME_SI(%rax), %rsi
+    mov FRAME_DX(%rax), %rdx
+    mov FRAME_R8(%rax), %r8
+    mov FRAME_R9(%rax), %r9
+    mov FRAME_R10(%rax), %r10
+    mov FRAME_SP(%rax), %rsp
+    mov FRAME_AX(%rax), %rax
+    swapgs
+    sysretq
+
+/* ---- the way out: rax = frame to resume, or 0 ---- */
+
+    .globl resume
+    .balign 16
+resume:
+    test %rax, %rax
+    jz window
+    mov %rax, %gs:CPU_FRAME
+    mov FRAME_RESUME(%rax), %ecx
+    cmp $RESUME_FULL, %ecx
+    ja resume_other
+    mov FRAME_BX(%rax), %rbx
+    mov FRAME_BP(%rax), %rbp
+    mov FRAME_R12(%rax), %r12
+    mov FRAME_R13(%rax), %r13
+    mov FRAME_R14(%rax), %r14
+    mov FRAME_R15(%rax), %r15
+    jb return_fast
+
+    /* Every register, by IRET. */
+    mov FRAME_IP(%rax), %rcx
+    cmp %gs:CPU_USER_LIMIT, %rcx
+    jae return_limit
+    pushq $SELECTOR_USER_DATA
+    pushq FRAME_SP(%rax)
+    pushq FRAME_FLAGS(%rax)
+    pushq $SELECTOR_USER_CODE
+    push %rcx
+    mov FRAME_DI(%rax), %rdi
+    mov FRAME_SI(%rax), %rsi
+    mov FRAME_DX(%rax), %rdx
+    mov FRAME_CX(%rax), %rcx
+    mov FRAME_R8(%rax), %r8
+    mov FRAME_R9(%rax), %r9
+    mov FRAME_R10(%rax), %r10
+    mov FRAME_R11(%rax), %r11
+    mov FRAME_AX(%rax), %rax
+    swapgs
+    iretq
+
+    /* The thread would go on where user mode ends. */
+return_limit:
+    mov %gs:CPU_SELF, %rdi
+    mov %rdi, %rsp
+    call trap_limit
+    jmp resume
+
+resume_other:
+    mov %gs:CPU_SELF, %rdi
+    mov %rdi, %rsp
+    cmp $RESUME_IDLE, %ecx
+    jne 1f
+    call idle_wait
+    ud2
+1:
+    mov %rax, %rsi
+    call trap_resume_vcpu
+    jmp resume
+
+    /* Core wants interrupts to get in. The one instruction after the STI shadow is where they come. */
+window:
+    mov %rax, %gs:CPU_FRAME
+    mov %gs:CPU_SELF, %rsp
+    sti
+    nop
+    cli
+    mov CPU_CORE(%rsp), %rdi
+    call kernel_continue
+    jmp resume
+
+/* ---- exceptions and interrupts ---- */
+
+    /* The hardware has pushed ss, rsp, rflags, cs, rip, the stub below error code and vector. From user mode: the registers go into the frame. */
+    .balign 16
+trap:
+    testb $3, 24(%rsp)
+    jz trap_anywhere
+    swapgs
+    mov %rax, %gs:CPU_SCRATCH
+    mov %gs:CPU_FRAME, %rax
+    mov %rdi, FRAME_DI(%rax)
+    mov %rsi, FRAME_SI(%rax)
+    pop %rsi /* vector */
+    mov %rdx, FRAME_DX(%rax)
+    pop %rdx /* error code */
+    mov %rcx, FRAME_CX(%rax)
+    mov %gs:CPU_SCRATCH, %rcx
+    mov %rcx, FRAME_AX(%rax)
+    mov %r8, FRAME_R8(%rax)
+    mov %r9, FRAME_R9(%rax)
+    mov %r10, FRAME_R10(%rax)
+    mov %r11, FRAME_R11(%rax)
+    mov %rbx, FRAME_BX(%rax)
+    mov %rbp, FRAME_BP(%rax)
+    mov %r12, FRAME_R12(%rax)
+    mov %r13, FRAME_R13(%rax)
+    mov %r14, FRAME_R14(%rax)
+    mov %r15, FRAME_R15(%rax)
+    pop FRAME_IP(%rax)
+    add $8, %rsp
+    pop FRAME_FLAGS(%rax)
+    pop FRAME_SP(%rax)
+    movl $RESUME_FULL, FRAME_RESUME(%rax)
+    mov %gs:CPU_SELF, %rdi
+    mov %rdi, %rsp
+    pushq $2 /* DF, NT and AC are the user's until here */
+    popfq
+    cmp $32, %esi
+    jae 1f
+    call trap_user
+    jmp resume
+1:
+    call trap_interrupt
+    jmp resume
+
+    /*
+     * The kernel itself was interrupted, or it is an NMI, double fault or machine check, which may come with any GS base and stack pointer. User mode
+     * cannot make its GS base negative, so the sign tells which one is there.
+     */
+trap_anywhere:
+    cmpl $32, (%rsp)
+    jae trap_interrupted_kernel
+    push %rax
+    push %rcx
+    push %rdx
+    push %rbx
+    push %rbp
+    push %rsi
+    push %rdi
+    push %r8
+    push %r9
+    push %r10
+    push %r11
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    cld
+    mov $0xc0000101, %ecx /* IA32_GS_BASE */
+    rdmsr
+    mov %edx, %ebx
+    test %edx, %edx
+    js 1f
+    swapgs
+1:
+    mov %rsp, %rdi
+    call trap_kernel
+    test %ebx, %ebx
+    js 2f
+    swapgs
+2:
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %r11
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rdi
+    pop %rsi
+    pop %rbp
+    pop %rbx
+    pop %rdx
+    pop %rcx
+    pop %rax
+    add $16, %rsp
+    iretq
+
+    /* In idle_wait or in the window: that context is given up. */
+trap_interrupted_kernel:
+    mov (%rsp), %esi
+    mov %gs:CPU_SELF, %rdi
+    mov %rdi, %rsp
+    call trap_interrupt
+    jmp resume
+
+    /* One stub every 16 bytes for the exceptions, every 8 for the interrupts 32-255: descriptors.c counts on it. */
+    .macro exception vector, error=0, target=trap
+    .balign 16
+    .if \error == 0
+    pushq $0
+    .endif
+    pushq $\vector
+    jmp \target
+    .endm
+
+    .globl exception_stubs, interrupt_stubs
+    .balign 16
+exception_stubs:
+    exception 0
+    exception 1
+    exception 2, target=trap_anywhere
+    exception 3
+    exception 4
+    exception 5
+    exception 6
+    exception 7
+    exception 8, error=1, target=trap_anywhere
+    exception 9
+    exception 10, error=1
+    exception 11, error=1
+    exception 12, error=1
+    exception 13, error=1
+    exception 14, error=1
+    exception 15
+    exception 16
+    exception 17, error=1
+    exception 18, target=trap_anywhere
+    exception 19
+    exception 20
+    exception 21, error=1
+    exception 22
+    exception 23
+    exception 24
+    exception 25
+    exception 26
+    exception 27
+    exception 28
+    exception 29, error=1
+    exception 30, error=1
+    exception 31
+
+    .balign 16
+interrupt_stubs:
+    .set vector, 32
+    .rept 224
+    .balign 8
+    pushq $(vector - 160) /* fits one byte */
+    jmp interrupt
+    .set vector, vector + 1
+    .endr
+    .balign 8
+interrupt:
+    addq $160, (%rsp)
+    pushq (%rsp) /* in place of the error code */
+    jmp trap
