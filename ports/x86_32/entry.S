@@ -85,6 +85,7 @@ clean_flags:
     add $BLOCK_CPU, %esp
     .endm
 
+    .globl resume
     .balign 16
 resume:
     reset_stack

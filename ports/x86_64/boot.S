@@ -60,14 +60,14 @@ boot_links:
 
     /* The boot CPU: edi, esi for port_boot. */
 boot_enter:
-    mov $boot_high, %ebp
+    mov $(boot_high - KERNEL_OFFSET), %ebp
     jmp long_mode
 
     /* Another CPU, in flat 32-bit mode without paging. */
 ap_start:
     cli
     cld
-    mov $ap_high, %ebp
+    mov $(ap_high - KERNEL_OFFSET), %ebp
 
 long_mode:
     mov $CR4_PAE, %eax
@@ -98,7 +98,7 @@ long_entered:
     mov %eax, %fs
     mov %eax, %gs
     mov %eax, %ss
-    movslq %ebp, %rbp
+    add $KERNEL_OFFSET, %rbp
     jmp *%rbp
 
     .balign 8
