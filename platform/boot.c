@@ -5,6 +5,7 @@
 #include "platform/platform.h"
 
 #include "core/lib/log.h"
+#include "core/lib/string.h"
 #include "hal/physical.h"
 #include "platform/acpi.h"
 #include "platform/bytes.h"
@@ -82,6 +83,7 @@ static void memory_boot(void)
 void platform_boot(uint32_t magic, paddr_t info)
 {
     bool text_mode;
+    memset(&loader, 0, sizeof loader);
     if (magic == MAGIC_1)
         multiboot1_console(info, boot_info.command_line, &text_mode);
     else if (magic == MAGIC_2)
@@ -91,6 +93,7 @@ void platform_boot(uint32_t magic, paddr_t info)
               MAGIC_1, MAGIC_2);
     command_line_parse(boot_info.command_line, &boot_info.options);
     console_boot(&boot_info.options, text_mode);
+    port_greet();
     command_line_report(boot_info.command_line);
 
     if (magic == MAGIC_1)

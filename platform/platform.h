@@ -21,6 +21,9 @@ uint32_t port_boot_apic_id(void);
 /* Most bytes of kernel pool that the port can map (a multiple of 2 MiB); the pool lies below 4 GiB in any case. */
 paddr_t port_pool_max(void);
 
+/* First line of the boot log: version and port. Called by platform_boot as soon as the consoles are up. */
+void port_greet(void);
+
 /* ---- boot ---- */
 
 /*

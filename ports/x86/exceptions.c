@@ -112,7 +112,7 @@ struct frame *trap_interrupt(struct x86_cpu *cpu, unsigned vector)
     case VECTOR_SIGNAL:
         spin(cpu, SPIN_SIGNAL);
         local_apic_eoi();
-        return kernel_signal(cpu->core);
+        return cpu->core ? kernel_signal(cpu->core) : smp_enter(cpu);
     case VECTOR_APIC_ERROR:
         local_apic_error();
         break;

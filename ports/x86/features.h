@@ -9,9 +9,11 @@
 #include "hal/boot_info.h"
 
 enum feature {
-    FEATURE_FXSR, FEATURE_SSE, FEATURE_MSR, FEATURE_APIC, FEATURE_SYSENTER, FEATURE_PAT, FEATURE_PGE, FEATURE_NX, FEATURE_SMEP, FEATURE_SMAP, FEATURE_UMIP,
-    FEATURE_PCID, FEATURE_X2APIC, FEATURE_TSC_DEADLINE, FEATURE_TSC_ADJUST, FEATURE_TSC_INVARIANT, FEATURE_XSAVE, FEATURE_XSAVEOPT, FEATURE_AVX,
-    FEATURE_AVX512, FEATURE_MWAIT, FEATURE_HYBRID, FEATURE_HYPERVISOR, FEATURES
+    FEATURE_TSC, FEATURE_MSR, FEATURE_APIC, FEATURE_SYSENTER, FEATURE_FXSR, FEATURE_SSE, /* no kernel without these */
+    FEATURE_PAT, FEATURE_PGE, FEATURE_NX, FEATURE_SMEP, FEATURE_SMAP, FEATURE_UMIP, FEATURE_PCID, FEATURE_X2APIC, FEATURE_TSC_DEADLINE,
+    FEATURE_XSAVE, FEATURE_XSAVEOPT, FEATURE_AVX, FEATURE_AVX512, FEATURE_MWAIT,
+    FEATURE_TSC_ADJUST, FEATURE_TSC_INVARIANT, FEATURE_HYBRID, FEATURE_HYPERVISOR, /* may differ between CPUs */
+    FEATURES
 };
 
 enum vendor { VENDOR_OTHER, VENDOR_INTEL, VENDOR_AMD };
@@ -38,15 +40,19 @@ unsigned cpu_model(void);
 /* Width of physical addresses in bits. */
 unsigned cpu_physical_bits(void);
 
-/* Boot CPU, first of all: fills features_used. features_apply_options: after platform_boot, takes out what the command line turns off. */
+/*
+ * Boot CPU, first of all: fills features_used. features_apply_options: after platform_boot, takes out what the command line turns off, and says what the
+ * kernel cannot live without (fatal).
+ */
 void features_boot(void);
 void features_apply_options(void);
 
 /* Any CPU: the used features that it lacks, as a bit set. */
 uint32_t features_missing(void);
 
-/* Any CPU: switches on in CR0, CR4, EFER and PAT what is used; kernel_root is loaded. PCIDs only when the options are known. */
+/* Any CPU, early: switches on in CR0, CR4, EFER and PAT what is used. PCIDs later, when the options are known and kernel_root is loaded. */
 void features_enable(void);
+void features_enable_pcid(void);
 
 /* Fills in the HIP fields of CPU 'number', which executes this; it can handle exceptions. flags are without NOVA_CPU_ONLINE. */
 void features_describe(unsigned number);
@@ -54,7 +60,7 @@ void features_describe(unsigned number);
 /* The line of CPU 'number' for the boot log. */
 void features_log(unsigned number);
 
-/* Name of a feature, for messages. */
-const char *feature_name(enum feature name);
+/* The names of a set of features, each after a blank, into text (always terminated). */
+void features_names(uint32_t set, char *text, size_t size);
 
 #endif

@@ -51,6 +51,7 @@ static inline uint64_t entry_type(enum memory_type type)
  */
 static inline void entry_write(uint64_t *entry, uint64_t value)
 {
+    asm volatile("" : : : "memory"); /* what a new entry leads to is complete before it */
 #ifdef __x86_64__
     *(volatile uint64_t *)entry = value;
 #else

@@ -82,6 +82,9 @@ start:
     jmp 2b
 3:
     pop %esi
+    rdtsc /* the boot log says how long the kernel took */
+    mov %eax, boot_tsc - KERNEL_OFFSET
+    mov %edx, boot_tsc - KERNEL_OFFSET + 4
 
     /* The kernel's page tables: pairs of entry and value; the high halves stay 0. */
     mov $boot_links, %ebx

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Host page tables of protection domains, 4 KiB leaves. The kernel's half of each root is a copy of kernel_root's entries, whose tables are shared.
+ * Core serialises changes of one space; walks by other CPUs' hardware go on meanwhile. Leaves are written accessed and dirty, so the CPU never writes them.
+ *
+ * Each address space has a number that is never used again. A CPU remembers which number it runs, and in mmu_cpu.owner whose translations each of its
+ * PCIDs may hold: the slot of a space is its number modulo SLOTS, and taking a slot over from another space flushes it. So PCIDs need no allocation, no
+ * lock and no flush of other CPUs when a space goes. The guest and device views belong to the virtualization and IOMMU code; without it they stay empty.
+ */
+#include "ports/x86/mmu.h"
+
+#include "core/lib/assert.h"
+#include "core/lib/bits.h"
+#include "core/lib/spinlock.h"
+#include "core/lib/string.h"
+#include "hal/boot_info.h"
+#include "hal/physical.h"
+#include "layout.h"
+#include "ports/x86/control.h"
+#include "ports/x86/features.h"
+#include "ports/x86/io_bitmap.h"
+#include "ports/x86/kernel_map.h"
+#include "ports/x86/page_table.h"
+
+enum {
+    SLOTS = 127,           /* PCIDs 1 .. SLOTS of each CPU; 0 is kernel_root's */
+    FLUSH_SINGLE_MAX = 32, /* more pages than this are flushed with the whole space */
+    PORT_ID_LOW = 0,       /* words of mmu->port */
+    PORT_ID_HIGH = 1,
+    PORT_ROOT_GENERATION = 2 /* 32 bit: counts new entries of the root */
+};
+
+#define CR3_NO_FLUSH ((uint64_t)1 << 63)
+
+struct mmu_cpu {
+    struct mmu *active; /* valid while active_id is its number; 0 = kernel_root */
+    uint64_t active_id;
+    word root_generation; /* of active, when CR3 was loaded */
+#ifdef __x86_64__
+    uint64_t owner[SLOTS];
+#endif
+} __attribute__((aligned(64)));
+
+static struct mmu_cpu mmu_cpus[NOVA_CPUS];
+static struct spinlock id_lock;
+static uint64_t id_last;
+
+static uint64_t mmu_id(const struct mmu *mmu)
+{
+    return (uint64_t)mmu->port[PORT_ID_LOW] | (uint64_t)mmu->port[PORT_ID_HIGH] << 32;
+}
+
+static uint64_t *table_of(uint64_t entry)
+{
+    return phys_to_virt(entry & ENTRY_ADDRESS);
+}
+
+static unsigned table_index(word page, unsigned level)
+{
+    return (unsigned)(page >> TABLE_BITS * (level - 1)) & (TABLE_ENTRIES - 1);
+}
+
+/* Pages from 'page' to the end of what an entry of this level covers. */
+static word entry_rest(word page, unsigned level)
+{
+    word span = (word)1 << TABLE_BITS * (level - 1);
+    return span - (page & (span - 1));
+}
+
+void mmu_init(struct mmu *mmu, void *root)
+{
+    uint64_t *table = root;
+    for (unsigned i = ROOT_USER_ENTRIES; i < ROOT_ENTRIES; i++)
+        table[i] = kernel_root[i];
+    spin_lock(&id_lock);
+    uint64_t id = ++id_last;
+    spin_unlock(&id_lock);
+    mmu->root[MMU_HOST] = virt_to_phys(root);
+    mmu->root[MMU_GUEST] = mmu->root[MMU_DEVICE] = 0;
+    mmu->tag = 0;
+    mmu->port[PORT_ID_LOW] = (uint32_t)id;
+    mmu->port[PORT_ID_HIGH] = (uint32_t)(id >> 32);
+    mmu->port[PORT_ROOT_GENERATION] = mmu->port[3] = 0;
+}
+
+/* Tables of level and below for the pages if none exists. */
+static unsigned tables_for(unsigned level, word page, word count)
+{
+    unsigned need = 0;
+    for (; level > 0; level--)
+        need += (unsigned)((page + count - 1) >> TABLE_BITS * level) - (unsigned)(page >> TABLE_BITS * level) + 1;
+    return need;
+}
+
+static unsigned need_below(const uint64_t *table, unsigned level, word page, word count)
+{
+    unsigned need = 0;
+    while (count) {
+        word part = word_min(count, entry_rest(page, level));
+        uint64_t entry = table[table_index(page, level)];
+        if (!(entry & ENTRY_PRESENT))
+            need += tables_for(level - 1, page, part);
+        else if (level > 2)
+            need += need_below(table_of(entry), level - 1, page, part);
+        page += part;
+        count -= part;
+    }
+    return need;
+}
+
+unsigned mmu_need(const struct mmu *mmu, enum mmu_view view, word page, word count)
+{
+    /* Ranges of more than 1 GiB get the bound of an empty space instead of a long walk. */
+    if (!mmu->root[view] || !count)
+        return 0;
+    if (count > (word)TABLE_ENTRIES * TABLE_ENTRIES)
+        return tables_for(TABLE_LEVELS - 1, page, count);
+    return need_below(phys_to_virt(mmu->root[view]), TABLE_LEVELS, page, count);
+}
+
+/* The leaf table of a page; missing tables come from reserve. Without reserve: 0 if there is none, and *rest = pages up to where one could be. */
+static uint64_t *leaf_table(struct mmu *mmu, enum mmu_view view, word page, struct page_reserve *reserve, word *rest)
+{
+    uint64_t *table = phys_to_virt(mmu->root[view]);
+    for (unsigned level = TABLE_LEVELS; level > 1; level--) {
+        uint64_t *entry = &table[table_index(page, level)];
+        if (!(*entry & ENTRY_PRESENT)) {
+            *rest = entry_rest(page, level);
+            if (!reserve)
+                return 0;
+            ASSERT(reserve->count);
+            uint64_t value = virt_to_phys(page_reserve_take(reserve)) | ENTRY_PRESENT;
+            /* PAE: all other low bits of a page directory pointer are reserved (SDM vol. 3, table 4-8). */
+            if (TABLE_LEVELS == 4 || level < TABLE_LEVELS)
+                value |= ENTRY_WRITE | ENTRY_USER | ENTRY_ACCESSED;
+            entry_write(entry, value);
+            if (TABLE_LEVELS == 3 && level == TABLE_LEVELS)
+                __atomic_store_n(&mmu->port[PORT_ROOT_GENERATION], mmu->port[PORT_ROOT_GENERATION] + 1, __ATOMIC_RELEASE);
+        }
+        table = table_of(*entry);
+    }
+    *rest = entry_rest(page, 2);
+    return table;
+}
+
+void mmu_map(struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame, unsigned rights, enum memory_type type,
+             struct page_reserve *reserve)
+{
+    if (!mmu->root[view] || !rights)
+        return;
+    uint64_t bits = ENTRY_PRESENT | ENTRY_USER | ENTRY_ACCESSED | ENTRY_DIRTY | entry_type(type);
+    if (rights & MMU_WRITE)
+        bits |= ENTRY_WRITE;
+    if (!(rights & MMU_EXECUTE))
+        bits |= entry_no_execute;
+    while (count) {
+        word rest;
+        uint64_t *entry = &leaf_table(mmu, view, page, reserve, &rest)[table_index(page, 1)];
+        rest = word_min(rest, count);
+        page += rest;
+        count -= rest;
+        for (; rest; rest--)
+            entry_write(entry++, (frame++ << PAGE_BITS & ENTRY_ADDRESS) | bits);
+    }
+}
+
+void mmu_protect(struct mmu *mmu, enum mmu_view view, word page, word count, unsigned rights)
+{
+    if (!mmu->root[view])
+        return;
+    while (count) {
+        word rest;
+        uint64_t *entry = leaf_table(mmu, view, page, 0, &rest);
+        rest = word_min(rest, count);
+        if (entry) {
+            entry += table_index(page, 1);
+            for (word i = 0; i < rest; i++, entry++) {
+                uint64_t value = *entry;
+                if (!(value & ENTRY_PRESENT))
+                    continue;
+                if (!(rights & MMU_WRITE))
+                    value &= ~ENTRY_WRITE;
+                if (!(rights & MMU_EXECUTE))
+                    value |= entry_no_execute;
+                if (!rights)
+                    value = 0;
+                if (value != *entry)
+                    entry_write(entry, value);
+            }
+        }
+        page += rest;
+        count -= rest;
+    }
+}
+
+unsigned mmu_lookup(const struct mmu *mmu, enum mmu_view view, word page, uint64_t *frame)
+{
+    word rest;
+    const uint64_t *table = mmu->root[view] ? leaf_table((struct mmu *)mmu, view, page, 0, &rest) : 0;
+    uint64_t entry = table ? table[table_index(page, 1)] : 0;
+    if (!(entry & ENTRY_PRESENT))
+        return 0;
+    *frame = (entry & ENTRY_ADDRESS) >> PAGE_BITS;
+    bool execute = !entry_no_execute || !(entry & entry_no_execute);
+    return MMU_READ | (entry & ENTRY_WRITE ? MMU_WRITE : 0) | (execute ? MMU_EXECUTE : 0);
+}
+
+/* Collects what hangs below the first 'entries' entries of a table, deepest first, so that an interrupted collection finds the rest again. */
+static bool collect(uint64_t *table, unsigned level, unsigned entries, struct page_reserve *pages, unsigned *left)
+{
+    for (unsigned i = 0; i < entries; i++) {
+        if (!(table[i] & ENTRY_PRESENT))
+            continue;
+        uint64_t *child = table_of(table[i]);
+        if (level > 2 && !collect(child, level - 1, TABLE_ENTRIES, pages, left))
+            return false;
+        if (!*left)
+            return false;
+        --*left;
+        table[i] = 0;
+        page_reserve_put(pages, child);
+    }
+    return true;
+}
+
+bool mmu_fini(struct mmu *mmu, struct page_reserve *pages, unsigned max)
+{
+    for (unsigned view = 0; view < MMU_VIEWS; view++) {
+        if (!mmu->root[view])
+            continue;
+        uint64_t *root = phys_to_virt(mmu->root[view]);
+        if (!collect(root, TABLE_LEVELS, ROOT_USER_ENTRIES, pages, &max) || !max)
+            return false;
+        max--;
+        page_reserve_put(pages, root);
+        mmu->root[view] = 0;
+    }
+    return true;
+}
+
+void mmu_cpu_init(void)
+{
+    struct mmu_cpu *self = &mmu_cpus[cpu_number()];
+    self->active = 0;
+    self->active_id = 0;
+    cr3_write((word)kernel_root_phys());
+}
+
+/* Loads CR3 for self->active; what it may still hold of the space in its TLB stays only if keep is set. */
+static void space_load(struct mmu_cpu *self, bool keep)
+{
+    uint64_t value = self->active->root[MMU_HOST];
+    self->root_generation = __atomic_load_n(&self->active->port[PORT_ROOT_GENERATION], __ATOMIC_ACQUIRE);
+#ifdef __x86_64__
+    if (feature(FEATURE_PCID)) {
+        unsigned slot = (unsigned)(self->active_id % SLOTS);
+        value |= slot + 1;
+        if (keep && self->owner[slot] == self->active_id)
+            value |= CR3_NO_FLUSH;
+        self->owner[slot] = self->active_id;
+    }
+#else
+    (void)keep;
+#endif
+    cr3_write((word)value);
+}
+
+void mmu_activate(struct mmu *mmu)
+{
+    struct mmu_cpu *self = &mmu_cpus[cpu_number()];
+    uint64_t id = mmu_id(mmu);
+    if (self->active_id == id)
+        return;
+    self->active = mmu;
+    self->active_id = id;
+    io_bitmap_invalidate();
+    space_load(self, true);
+}
+
+/* All that any space may have left in this CPU's TLB. */
+static void flush_everything(struct mmu_cpu *self)
+{
+#ifdef __x86_64__
+    memset(self->owner, 0, sizeof self->owner);
+#endif
+    if (self->active)
+        space_load(self, false);
+    else
+        cr3_write(cr3_read());
+}
+
+void mmu_flush(struct mmu *mmu, enum mmu_view view, word page, word count)
+{
+    struct mmu_cpu *self = &mmu_cpus[cpu_number()];
+    struct x86_cpu *cpu = x86_cpu_self();
+    if (!mmu || (cpu->io_mmu == mmu && cpu->io_generation != mmu->io_generation))
+        io_bitmap_invalidate();
+    if (view != MMU_HOST)
+        return;
+    if (!mmu) {
+        flush_everything(self);
+        return;
+    }
+    uint64_t id = mmu_id(mmu);
+    if (self->active_id == id) {
+        if (!count || count > FLUSH_SINGLE_MAX)
+            space_load(self, false);
+        else
+            for (; count; count--, page++)
+                page_flush(page << PAGE_BITS);
+        return;
+    }
+#ifdef __x86_64__
+    /* Not active, but translations may wait under its PCID: the next activation has to flush them. */
+    if (self->owner[id % SLOTS] == id)
+        self->owner[id % SLOTS] = 0;
+#endif
+}
+
+bool mmu_fault_retry(void)
+{
+    if (TABLE_LEVELS != 3)
+        return false;
+    struct mmu_cpu *self = &mmu_cpus[cpu_number()];
+    if (!self->active || self->root_generation == __atomic_load_n(&self->active->port[PORT_ROOT_GENERATION], __ATOMIC_ACQUIRE))
+        return false;
+    space_load(self, false);
+    return true;
+}
