@@ -129,7 +129,7 @@ struct frame *trap_interrupt(struct x86_cpu *cpu, unsigned vector)
 
 static const char *exception_name(unsigned vector)
 {
-    static const char name[][12] = {"divide", "debug", "NMI", "breakpoint", "overflow", "bound", "opcode", "no FPU", "double fault", "9", "TSS", "segment",
+    static const char name[][16] = {"divide", "debug", "NMI", "breakpoint", "overflow", "bound", "opcode", "no FPU", "double fault", "9", "TSS", "segment",
         "stack", "protection", "page fault", "15", "FPU", "alignment", "check", "SIMD", "EPT", "control"};
     return vector < sizeof name / sizeof name[0] ? name[vector] : "reserved";
 }

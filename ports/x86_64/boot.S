@@ -19,11 +19,14 @@
 
     .globl boot_features, boot_links, boot_enter, ap_start
 boot_features:
+    .long 0x1, 1 << 4, text_tsc
     .long 0x1, 1 << 5, text_msr
     .long 0x1, 1 << 6, text_pae
     .long 0x1, 1 << 9, text_apic
     .long 0x80000001, 1 << 29, text_long
     .long 0
+text_tsc:
+    .asciz "the processor lacks a time stamp counter (TSC)"
 text_msr:
     .asciz "the processor lacks model-specific registers (MSR)"
 text_pae:
