@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * limits: a root task that judges a kernel by the interface's rules (abi.md sections 2, 3, 6, 7, 8) and prints TAP.
+ * One file per subject. Everything runs on the root EC of the boot CPU unless a check is about threads; exceptions of the root
+ * EC come to limits.c, which records them and takes the root EC back to where probe() was called.
+ */
+#ifndef LIMITS_H
+#define LIMITS_H
+
+#include <user/lib/console.h>
+#include <user/lib/event.h>
+#include <user/lib/item.h>
+#include <user/lib/memory.h>
+#include <user/lib/string.h>
+#include <user/lib/task.h>
+#include <user/lib/x86.h>
+
+/* ---- results ---- */
+
+/* One line of TAP: ok if got == want. */
+void check(const char *name, nova_word got, nova_word want);
+static inline void check_true(const char *name, int condition)
+{
+    check(name, !!condition, 1);
+}
+/* A comment line in the output. */
+void remark(const char *text);
+
+/* ---- exceptions of the root EC ---- */
+
+enum { NO_EXCEPTION = 255, EVENT_DB = 1, EVENT_BP = 3, EVENT_OF = 4, EVENT_UD = 6, EVENT_GP = 13, EVENT_PF = 14, EVENT_MF = 16 };
+enum { PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4, PF_FETCH = 16 };
+
+struct event_record {
+    nova_word vector, items, sp_at_entry;
+    struct nova_state state; /* without the FPU part */
+};
+extern volatile struct event_record last_event;
+extern volatile unsigned event_count;
+
+/* What the exception handler does instead of returning to probe(), if not 0: it edits the state and sets mtd and items itself. */
+extern void (*volatile event_action)(nova_word vector, struct nova_utcb *utcb);
+
+/* Runs f(argument); returns NO_EXCEPTION, or the vector of the exception that ended it. */
+nova_word probe(void (*f)(nova_word), nova_word argument);
+
+/* Reads or writes an address, or jumps there; for probe(). */
+void touch_read(nova_word address);
+void touch_write(nova_word address);
+void touch_execute(nova_word address);
+
+/* Creates the root EC's portal of an event anew, with another MTD. */
+void event_portal_set(unsigned vector, nova_word mtd);
+
+/* ---- things to test with ---- */
+
+enum { BOOT_QUANTUM = 10000, PATIENCE_MS = 2000 };
+
+extern unsigned boot_cpu;
+extern struct nova_utcb *root_utcb;
+extern const struct nova_thread *event_handler; /* its EC serves the root EC's exceptions */
+
+/* An empty selector; a created semaphore. */
+nova_word new_selector(void);
+nova_word new_semaphore(nova_word count);
+
+/* The capability at a selector: CRD, or 0. */
+nova_word object_at(nova_word selector);
+
+/* CRD of objects, all permissions. */
+static inline nova_word objects(nova_word base, unsigned order)
+{
+    return nova_crd(NOVA_CRD_OBJ, base, order, NOVA_PERM_ALL);
+}
+static inline nova_word object(nova_word selector, unsigned perm)
+{
+    return nova_crd(NOVA_CRD_OBJ, selector, 0, perm);
+}
+
+/* A portal handler of this PD on a CPU, and a portal to it. */
+struct nova_thread *new_handler(unsigned cpu);
+nova_word new_portal(const struct nova_thread *handler, void (*entry)(void), nova_word id);
+
+/* A thread on the boot CPU; exceptions and startup as for the root EC. */
+struct nova_thread *new_thread(unsigned priority, void (*entry)(void *), void *argument);
+
+/* Delegates one item from PD to PD without a message: window and all permissions as given. */
+enum nova_status grant(nova_word from, nova_word to, nova_word crd, nova_word control, nova_word window);
+
+/* TSC value some milliseconds from now. */
+uint64_t deadline_ms(unsigned ms);
+
+/* Waits on a semaphore, but not for ever. */
+enum nova_status wait_for(nova_word semaphore);
+
+/* A free page-aligned address range of 2^order pages, aligned to its size, that nothing is mapped at. */
+nova_word free_range(unsigned order);
+
+/* ---- subjects ---- */
+void test_hip(void);
+void test_entry(void);
+void test_create(void);
+void test_semaphore(void);
+void test_ipc(void);
+void test_object(void);
+void test_memory(void);
+void test_port(void);
+void test_event(void);
+void test_thread(void);
+void test_quota(void);
+
+/* ---- assembly (x86_64/probe.S, x86_32/probe.S) ---- */
+
+/* Registers in the order of the assembly; what the port lacks stays 0. */
+struct registers {
+    nova_word ax, cx, dx, bx, sp, bp, si, di, r8, r9, r10, r11, r12, r13, r14, r15, flags;
+};
+nova_word probe_enter(void (*f)(nova_word), nova_word argument);
+extern nova_word probe_sp;
+void probe_return(void);
+
+/* Loads all registers but sp, makes the hypercall that they describe, stores all registers. */
+void hypercall_registers(struct registers *r);
+/* The same with an undefined instruction (at undefined_ip) in the place of the hypercall. */
+void undefined_registers(struct registers *r);
+extern char undefined_ip[], hypercall_return_ip[];
+
+#endif
