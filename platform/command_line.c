@@ -28,6 +28,7 @@ static const struct {
     {"hlt", offsetof(struct boot_options, hlt)},
 };
 
+enum { SHOWN = 65, COMPLAINTS = 16 };
 enum word_use { WORD_GOOD, WORD_UNKNOWN, WORD_BAD_SIZE };
 
 static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
@@ -77,8 +78,18 @@ static bool is_path(const char *text, size_t length)
     return length >= 10 && !memcmp(text, "hypervisor", 10);
 }
 
+/* A word as the log may show it: cut, and without control characters that would act on somebody's terminal. */
+static void word_show(char *shown, const char *text, size_t length)
+{
+    size_t i = 0;
+    for (; i < length && i < SHOWN - 1; i++)
+        shown[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+    shown[i] = 0;
+}
+
 static void walk(const char *line, struct boot_options *options, bool report)
 {
+    unsigned complaints = 0;
     bool first = true;
     while (*line) {
         if (is_space(*line)) {
@@ -89,17 +100,20 @@ static void walk(const char *line, struct boot_options *options, bool report)
         while (line[length] && !is_space(line[length]))
             length++;
         enum word_use use = word_apply(line, length, options);
-        int shown = length < 64 ? (int)length : 64;
-        char name[65];
-        memcpy(name, line, (size_t)shown);
-        name[shown] = 0;
-        if (report && use == WORD_BAD_SIZE)
-            log_line("command line: '%s' is not kmem=SIZE with a number and K, M or G; the default is used", name);
-        else if (report && use == WORD_UNKNOWN && !(first && is_path(line, length)))
-            log_line("command line: unknown word '%s' ignored", name);
+        if (report && use != WORD_GOOD && !(first && is_path(line, length))) {
+            char shown[SHOWN];
+            word_show(shown, line, length);
+            complaints++;
+            if (complaints <= COMPLAINTS && use == WORD_BAD_SIZE)
+                log_line("command line: '%s' is not kmem=SIZE with a number and K, M or G; ignored", shown);
+            else if (complaints <= COMPLAINTS)
+                log_line("command line: unknown word '%s' ignored", shown);
+        }
         line += length;
         first = false;
     }
+    if (complaints > COMPLAINTS)
+        log_line("command line: %u more unknown words", complaints - COMPLAINTS);
 }
 
 void command_line_parse(const char *line, struct boot_options *options) { walk(line, options, false); }

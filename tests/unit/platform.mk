@@ -31,7 +31,7 @@ $(OUT)/test/platform: $(PLATFORM_OBJECTS)
 	$(Q)$(CC) $(SANITIZE) -o $@ $(PLATFORM_OBJECTS)
 
 # A fuzzer is compiled in one go: platform, machine and its target.
-$(OUT)/fuzz/%: tests/fuzz/%.c $(PLATFORM_SOURCES) $(PLATFORM_MACHINE) $(call find,platform/*.h hal/*.h) $(TOP)/tests/unit/platform_machine.h
+$(OUT)/fuzz/%: tests/fuzz/%.c $(PLATFORM_SOURCES) $(PLATFORM_MACHINE) $(wildcard $(TOP)/platform/*.h $(TOP)/hal/*.h $(TOP)/tests/unit/platform_*.h)
 	$(call say,FUZZ,$@)
 	@mkdir -p $(@D)
 	$(Q)clang $(FUZZ_FLAGS) $(PLATFORM_LOG) -c -o $@-log.o $(TOP)/core/lib/log.c

@@ -179,6 +179,8 @@ void machine_stop(void)
 uint32_t port_boot_apic_id(void) { return 0; }
 paddr_t port_pool_max(void) { return machine_pool_max; }
 
+void port_greet(void) {}
+
 bool machine_runs(void (*function)(void *), void *argument)
 {
     stoppable = true;
