@@ -42,9 +42,6 @@ enum {
 };
 
 /* hotspot in the unit of the base it chooses. */
-static inline nova_word nova_control(unsigned kind_and_flags, nova_word hotspot)
-{
-    return hotspot << 12 | kind_and_flags;
-}
+static inline nova_word nova_control(unsigned kind_and_flags, nova_word hotspot) { return hotspot << 12 | kind_and_flags; }
 
 #endif

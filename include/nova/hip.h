@@ -19,9 +19,9 @@ enum nova_memory_type {
     NOVA_MEMORY_ACPI = 3, /* reclaimable */
     NOVA_MEMORY_ACPI_NVS = 4,
     NOVA_MEMORY_KERNEL = -1,
-    NOVA_MEMORY_MODULE = -2, /* aux: physical address of its command line */
-    NOVA_MEMORY_RSDT = -3,   /* address only */
-    NOVA_MEMORY_XSDT = -4,   /* address only */
+    NOVA_MEMORY_MODULE = -2,      /* aux: physical address of its command line */
+    NOVA_MEMORY_RSDT = -3,        /* address only */
+    NOVA_MEMORY_XSDT = -4,        /* address only */
     NOVA_MEMORY_FRAMEBUFFER = -5, /* size = width << 40 | height << 16 | type << 8 | bits per pixel, aux = pitch */
     NOVA_MEMORY_LOG = -6,
     NOVA_MEMORY_EFI = -7

@@ -64,10 +64,10 @@ enum {
     NOVA_EC_MSR = 8,
     NOVA_SM_UP = 0,
     NOVA_SM_DOWN = 1,
-    NOVA_SM_ZERO = 2,    /* with DOWN: take the counter to zero */
-    NOVA_GSI_MODE = 4,   /* assign_gsi: bits 0 and 1 are valid */
-    NOVA_GSI_LOW = 1,    /* polarity active low */
-    NOVA_GSI_LEVEL = 2,  /* trigger level */
+    NOVA_SM_ZERO = 2,   /* with DOWN: take the counter to zero */
+    NOVA_GSI_MODE = 4,  /* assign_gsi: bits 0 and 1 are valid */
+    NOVA_GSI_LOW = 1,   /* polarity active low */
+    NOVA_GSI_LEVEL = 2, /* trigger level */
     NOVA_PD_QUOTA_MOVE = 0,
     NOVA_PD_QUOTA_READ = 2
 };
@@ -119,15 +119,9 @@ static inline nova_word nova_arg1(unsigned number, unsigned flags, nova_word sel
 }
 
 /* create_sc: priority 1-127 and time quantum in microseconds (abi.md section 6). */
-static inline nova_word nova_qpd(unsigned priority, nova_word quantum_us)
-{
-    return (nova_word)priority | quantum_us << 12;
-}
+static inline nova_word nova_qpd(unsigned priority, nova_word quantum_us) { return (nova_word)priority | quantum_us << 12; }
 
 /* create_pd: the lower half of the word is the lower, the upper half the upper limit, in pages (abi.md section 6). */
-static inline nova_word nova_quota(nova_word lower, nova_word upper)
-{
-    return lower | upper << (NOVA_WORD_BITS / 2);
-}
+static inline nova_word nova_quota(nova_word lower, nova_word upper) { return lower | upper << (NOVA_WORD_BITS / 2); }
 
 #endif

@@ -62,7 +62,7 @@ struct nova_utcb {
 NOVA_STATIC_ASSERT(sizeof(struct nova_utcb) == NOVA_PAGE_SIZE, "one page");
 
 #define NOVA_STATE_OFFSET(field, wide, narrow)                                                                                     \
-    NOVA_STATIC_ASSERT(offsetof(struct nova_utcb, state.field) == (sizeof(nova_word) == 8 ? (wide) : (narrow)), "abi.md section 4")
+    NOVA_STATIC_ASSERT(offsetof(struct nova_utcb, state.field) == (sizeof(nova_word) == 8 ? (wide) : (narrow)), #field)
 NOVA_STATE_OFFSET(mtd, 0x020, 0x010);
 NOVA_STATE_OFFSET(intr_state, 0x040, 0x020);
 NOVA_STATE_OFFSET(inj_info, 0x048, 0x028);

@@ -20,9 +20,9 @@ struct worker {
     struct nova_thread *service;
     struct nova_thread *thread;
     nova_word event_base, portal;
-    unsigned calls, right;      /* made, and answered as they should be */
-    uint64_t ticks;             /* of all calls together */
-    const char *wrong;          /* what the first wrong reply was about */
+    unsigned calls, right; /* made, and answered as they should be */
+    uint64_t ticks;        /* of all calls together */
+    const char *wrong;     /* what the first wrong reply was about */
     nova_word got, want;
 };
 

@@ -7,28 +7,17 @@
 static const char *memory_name(int32_t type)
 {
     switch (type) {
-    case NOVA_MEMORY_AVAILABLE:
-        return "available";
-    case NOVA_MEMORY_RESERVED:
-        return "reserved";
-    case NOVA_MEMORY_ACPI:
-        return "ACPI tables";
-    case NOVA_MEMORY_ACPI_NVS:
-        return "ACPI NVS";
-    case NOVA_MEMORY_KERNEL:
-        return "kernel";
-    case NOVA_MEMORY_MODULE:
-        return "module";
-    case NOVA_MEMORY_RSDT:
-        return "RSDT";
-    case NOVA_MEMORY_XSDT:
-        return "XSDT";
-    case NOVA_MEMORY_FRAMEBUFFER:
-        return "framebuffer";
-    case NOVA_MEMORY_LOG:
-        return "kernel log";
-    case NOVA_MEMORY_EFI:
-        return "EFI system table";
+    case NOVA_MEMORY_AVAILABLE: return "available";
+    case NOVA_MEMORY_RESERVED: return "reserved";
+    case NOVA_MEMORY_ACPI: return "ACPI tables";
+    case NOVA_MEMORY_ACPI_NVS: return "ACPI NVS";
+    case NOVA_MEMORY_KERNEL: return "kernel";
+    case NOVA_MEMORY_MODULE: return "module";
+    case NOVA_MEMORY_RSDT: return "RSDT";
+    case NOVA_MEMORY_XSDT: return "XSDT";
+    case NOVA_MEMORY_FRAMEBUFFER: return "framebuffer";
+    case NOVA_MEMORY_LOG: return "kernel log";
+    case NOVA_MEMORY_EFI: return "EFI system table";
     }
     return "unknown type";
 }
@@ -84,8 +73,8 @@ void table_print(const struct nova_hip *hip)
     nova_printf("API version %u, features:%s%s%s%s\n", hip->api_version, hip->features & NOVA_FEATURE_IOMMU ? " IOMMU" : "",
                 hip->features & NOVA_FEATURE_VMX ? " VMX" : "", hip->features & NOVA_FEATURE_SVM ? " SVM" : "",
                 hip->features & (NOVA_FEATURE_IOMMU | NOVA_FEATURE_VMX | NOVA_FEATURE_SVM) ? "" : " none");
-    nova_printf("TSC %u kHz; selectors: %u per PD, %u for exceptions, %u for VM exits, %u interrupts\n", hip->tsc_khz, hip->selectors,
-                hip->sel_exc, hip->sel_vmi, hip->sel_gsi);
+    nova_printf("TSC %u kHz; selectors: %u per PD, %u for exceptions, %u for VM exits, %u interrupts\n", hip->tsc_khz,
+                hip->selectors, hip->sel_exc, hip->sel_vmi, hip->sel_gsi);
     print_cpus(hip);
     print_memory(hip);
 }

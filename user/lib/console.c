@@ -90,10 +90,7 @@ enum nova_console_kind nova_console_init(void)
     return vga ? NOVA_CONSOLE_VGA : NOVA_CONSOLE_NONE;
 }
 
-uint16_t nova_console_port(void)
-{
-    return com_port;
-}
+uint16_t nova_console_port(void) { return com_port; }
 
 void nova_printf(const char *format, ...)
 {

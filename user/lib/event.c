@@ -57,8 +57,8 @@ enum nova_status nova_events_create(nova_word event_base, const struct nova_thre
     for (unsigned vector = 0; vector < EXCEPTIONS; vector++) {
         if (!exception_names[vector])
             continue;
-        status = nova_portal_create(event_base + vector, nova_pd, handler, NOVA_EVENT_MTD, exception ? exception : nova_crash_portal,
-                                    vector);
+        status = nova_portal_create(event_base + vector, nova_pd, handler, NOVA_EVENT_MTD,
+                                    exception ? exception : nova_crash_portal, vector);
         if (status)
             return status;
     }
@@ -71,12 +71,15 @@ void nova_crash_report(nova_word vector, const struct nova_utcb *utcb)
     const struct nova_state *s = &utcb->state;
     const int digits = 2 * sizeof(nova_word);
 
-    nova_printf_unlocked("\ncrash: %s (vector %lu, error code 0x%llx) on CPU %lu at ip 0x%lx\n", nova_exception_name(vector), vector,
-                         (unsigned long long)s->qual[0], nova_self()->cpu, s->ip);
+    nova_printf_unlocked("\ncrash: %s (vector %lu, error code 0x%llx) on CPU %lu at ip 0x%lx\n", nova_exception_name(vector),
+                         vector, (unsigned long long)s->qual[0], nova_self()->cpu, s->ip);
     if (vector == PAGE_FAULT)
         nova_printf_unlocked("  %s of address 0x%llx, where %s\n",
-                             s->qual[0] & FAULT_FETCH ? "execution" : s->qual[0] & FAULT_WRITE ? "write" : "read",
-                             (unsigned long long)s->qual[1], s->qual[0] & FAULT_PRESENT ? "that is not allowed" : "nothing is mapped");
+                             s->qual[0] & FAULT_FETCH   ? "execution"
+                             : s->qual[0] & FAULT_WRITE ? "write"
+                                                        : "read",
+                             (unsigned long long)s->qual[1],
+                             s->qual[0] & FAULT_PRESENT ? "that is not allowed" : "nothing is mapped");
     nova_printf_unlocked("  ax %0*lx  bx %0*lx  cx %0*lx  dx %0*lx\n", digits, s->ax, digits, s->bx, digits, s->cx, digits, s->dx);
     nova_printf_unlocked("  si %0*lx  di %0*lx  bp %0*lx  sp %0*lx\n", digits, s->si, digits, s->di, digits, s->bp, digits, s->sp);
 #ifdef __x86_64__

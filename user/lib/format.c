@@ -13,7 +13,7 @@ struct output {
 
 struct field {
     unsigned width;
-    int precision; /* -1: none */
+    int precision;           /* -1: none */
     char left, zero, length; /* length: 0 int, 1 long, 2 long long */
 };
 
@@ -121,7 +121,9 @@ static const char *parse_field(const char *f, struct field *field, va_list *args
 
 static uint64_t unsigned_argument(const struct field *field, va_list *args)
 {
-    return field->length > 1 ? va_arg(*args, unsigned long long) : field->length ? va_arg(*args, unsigned long) : va_arg(*args, unsigned);
+    return field->length > 1 ? va_arg(*args, unsigned long long)
+           : field->length   ? va_arg(*args, unsigned long)
+                             : va_arg(*args, unsigned);
 }
 
 static int64_t signed_argument(const struct field *field, va_list *args)
@@ -145,34 +147,24 @@ unsigned nova_vformat(nova_sink sink, void *context, const char *format, va_list
         }
         f = parse_field(f + 1, &field, &args);
         switch (*f) {
-        case '%':
-            put(&out, '%');
-            break;
+        case '%': put(&out, '%'); break;
         case 'c': {
             char text[2] = {(char)va_arg(args, int), 0};
             field.precision = -1;
             put_text(&out, &field, text);
             break;
         }
-        case 's':
-            put_text(&out, &field, va_arg(args, const char *));
-            break;
+        case 's': put_text(&out, &field, va_arg(args, const char *)); break;
         case 'd':
         case 'i': {
             int64_t value = signed_argument(&field, &args);
             put_number(&out, &field, value < 0 ? -(uint64_t)value : (uint64_t)value, value < 0 ? "-" : "", 10, 'a');
             break;
         }
-        case 'u':
-            put_number(&out, &field, unsigned_argument(&field, &args), "", 10, 'a');
-            break;
+        case 'u': put_number(&out, &field, unsigned_argument(&field, &args), "", 10, 'a'); break;
         case 'x':
-        case 'X':
-            put_number(&out, &field, unsigned_argument(&field, &args), "", 16, *f == 'x' ? 'a' : 'A');
-            break;
-        case 'p':
-            put_number(&out, &field, (uintptr_t)va_arg(args, void *), "0x", 16, 'a');
-            break;
+        case 'X': put_number(&out, &field, unsigned_argument(&field, &args), "", 16, *f == 'x' ? 'a' : 'A'); break;
+        case 'p': put_number(&out, &field, (uintptr_t)va_arg(args, void *), "0x", 16, 'a'); break;
         default:
             for (; start <= f && *start; start++)
                 put(&out, *start);

@@ -149,10 +149,7 @@ static inline enum nova_status nova_ec_recall(nova_word ec, unsigned fetch_state
 }
 
 /* Gives up the rest of the time slice. */
-static inline enum nova_status nova_ec_yield(void)
-{
-    return nova_hypercall(nova_arg1(NOVA_EC_CTRL, NOVA_EC_YIELD, 0), 0, 0, 0, 0);
-}
+static inline enum nova_status nova_ec_yield(void) { return nova_hypercall(nova_arg1(NOVA_EC_CTRL, NOVA_EC_YIELD, 0), 0, 0, 0, 0); }
 
 /* Runs another EC of this CPU and PD, whose UTCB's tls word equals `tls`, on the caller's time. */
 static inline enum nova_status nova_ec_help(nova_word ec, nova_word tls)

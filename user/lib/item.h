@@ -9,10 +9,7 @@
 #include <nova/utcb.h>
 
 /* An empty message. The windows xlt and del stay as they are. */
-static inline void nova_message_begin(struct nova_utcb *utcb)
-{
-    utcb->items = 0;
-}
+static inline void nova_message_begin(struct nova_utcb *utcb) { utcb->items = 0; }
 
 /* Words of payload that are still free. */
 static inline unsigned nova_message_room(const struct nova_utcb *utcb)

@@ -54,7 +54,4 @@ enum nova_status nova_thread_start(struct nova_thread *thread, nova_word event_b
     return status ? status : nova_create_sc(thread->ec + 2, nova_pd, thread->ec, nova_qpd(priority, quantum_us));
 }
 
-void nova_reply(nova_word semaphore)
-{
-    nova_reply_at(nova_self(), nova_arg1(NOVA_REPLY, 0, semaphore));
-}
+void nova_reply(nova_word semaphore) { nova_reply_at(nova_self(), nova_arg1(NOVA_REPLY, 0, semaphore)); }

@@ -13,7 +13,7 @@
 #else
 #define NOVA_LIB_WORD 4
 #endif
-#define NOVA_THREAD_UTCB 0                    /* offsets in struct nova_thread that start.S knows */
+#define NOVA_THREAD_UTCB 0 /* offsets in struct nova_thread that start.S knows */
 #define NOVA_THREAD_ENTRY NOVA_LIB_WORD
 #define NOVA_THREAD_ARGUMENT (2 * NOVA_LIB_WORD)
 
@@ -26,7 +26,7 @@ struct nova_thread {
     struct nova_utcb *utcb;
     void (*entry)(void *argument); /* of a thread */
     void *argument;
-    nova_word ec;                  /* its selector in the PD that created it; ec + 1 is kept for an OOM portal, ec + 2 its SC */
+    nova_word ec; /* its selector in the PD that created it; ec + 1 is kept for an OOM portal, ec + 2 its SC */
     unsigned long cpu;
     nova_word event_base;
     nova_word user[10]; /* free for the program: a handler's own counters, say */
@@ -86,14 +86,18 @@ __attribute__((noreturn)) void nova_park(void);
 #else
 #define NOVA_PORTAL_JUMP(handler) "mov $" #handler ", %ecx\n\tjmp nova_portal_enter\n\t"
 #endif
+/* clang-format off */
 #define NOVA_PORTAL(name)                                                                                                          \
     void name(void);                                                                                                               \
-    __attribute__((used)) static void name##_handler(nova_word id, struct nova_utcb *utcb);                                       \
+    __attribute__((used)) static void name##_handler(nova_word id, struct nova_utcb *utcb);                                        \
     __asm__(".pushsection .text\n\t"                                                                                               \
             ".globl " #name "\n\t"                                                                                                 \
             ".type " #name ", @function\n"                                                                                         \
-            #name ":\n\t" NOVA_PORTAL_JUMP(name##_handler) ".size " #name ", . - " #name "\n\t"                                    \
+            #name ":\n\t"                                                                                                          \
+            NOVA_PORTAL_JUMP(name##_handler)                                                                                       \
+            ".size " #name ", . - " #name "\n\t"                                                                                   \
             ".popsection")
+/* clang-format on */
 
 /* Ends a portal handler from anywhere inside it: drops its stack and replies with what the UTCB holds. With a semaphore (not 0)
  * the caller is put to sleep on it, and repeats its call when woken. */

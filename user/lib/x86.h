@@ -38,9 +38,6 @@ static inline struct nova_cpuid nova_cpuid(uint32_t leaf)
     return r;
 }
 
-static inline void nova_pause(void)
-{
-    __asm__ volatile("pause" : : : "memory");
-}
+static inline void nova_pause(void) { __asm__ volatile("pause" : : : "memory"); }
 
 #endif

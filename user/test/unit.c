@@ -49,7 +49,8 @@ static void test_format(void)
     SAME("%c%c|%3c|%-3c|", 'a', 'b', 'c', 'd');
     SAME("%%|%p", (void *)(size_t)0x1234);
     SAME("%hu", (unsigned short)65535);
-    check(nova_format(small, sizeof(small), "%s", "abcdef") == 6 && !strcmp(small, "abc"), "cut to the buffer, length of the whole");
+    check(nova_format(small, sizeof(small), "%s", "abcdef") == 6 && !strcmp(small, "abc"),
+          "cut to the buffer, length of the whole");
     check(nova_format(small, 0, "x") == 1 && !strcmp(small, "abc"), "an empty buffer is not written");
     check(nova_divide(~0ull, 10, &rest) == ~0ull / 10 && rest == ~0ull % 10, "division of the largest value");
     check(nova_divide(0x123456789abcdefull, 65535, &rest) == 0x123456789abcdefull / 65535 && rest == 0x123456789abcdefull % 65535,
@@ -71,7 +72,8 @@ static void test_string(void)
     check(nova_command_line_has("demo exit", "exit"), "command line: last word");
     check(nova_command_line_has("demo exit  now", "exit") && nova_command_line_has("demo exit  now", "now"), "command line: words");
     check(!nova_command_line_has("exit", "exit"), "command line: the program's name is no word");
-    check(!nova_command_line_has("demo exits", "exit") && !nova_command_line_has("demo exi", "exit"), "command line: whole words only");
+    check(!nova_command_line_has("demo exits", "exit") && !nova_command_line_has("demo exi", "exit"),
+          "command line: whole words only");
     check(!nova_command_line_has("", "exit") && !nova_command_line_has("demo ", "exit"), "command line: empty");
 }
 
@@ -89,7 +91,8 @@ static void test_items(void)
           "items grow down from the end, CRD first");
     while (nova_message_item(&utcb, 7, 8))
         n++;
-    check(n == NOVA_UTCB_WORDS / 2 - 3 && !nova_message_room(&utcb) && utcb.mr[0] == 1 && utcb.mr[1] == 2, "items stop at the words");
+    check(n == NOVA_UTCB_WORDS / 2 - 3 && !nova_message_room(&utcb) && utcb.mr[0] == 1 && utcb.mr[1] == 2,
+          "items stop at the words");
     check(!nova_message_word(&utcb, 9) && utcb.mr[2] == 7, "a full message takes no word");
     nova_message_begin(&utcb);
     for (n = 0; nova_message_word(&utcb, n); n++)

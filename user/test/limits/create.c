@@ -13,9 +13,7 @@ struct creation {
 static struct nova_utcb *spare_utcb;
 static nova_word local_ec, global_ec;
 
-static void never(void)
-{
-}
+static void never(void) {}
 
 static void sleeper(void *argument)
 {
@@ -26,16 +24,11 @@ static void sleeper(void *argument)
 static enum nova_status create(enum nova_object_type type, struct creation c)
 {
     switch (type) {
-    case NOVA_PD:
-        return nova_create_pd(c.selector, c.pd, 0, nova_quota(0, 32));
-    case NOVA_EC:
-        return nova_create_ec(c.selector, c.pd, boot_cpu, (nova_word)spare_utcb, 0, 0, 0);
-    case NOVA_SC:
-        return nova_create_sc(c.selector, c.pd, c.ec ? c.ec : global_ec, nova_qpd(1, 1000));
-    case NOVA_PT:
-        return nova_create_pt(c.selector, c.pd, c.ec ? c.ec : local_ec, 0, (nova_word)never);
-    default:
-        return nova_create_sm(c.selector, c.pd, 0);
+    case NOVA_PD: return nova_create_pd(c.selector, c.pd, 0, nova_quota(0, 32));
+    case NOVA_EC: return nova_create_ec(c.selector, c.pd, boot_cpu, (nova_word)spare_utcb, 0, 0, 0);
+    case NOVA_SC: return nova_create_sc(c.selector, c.pd, c.ec ? c.ec : global_ec, nova_qpd(1, 1000));
+    case NOVA_PT: return nova_create_pt(c.selector, c.pd, c.ec ? c.ec : local_ec, 0, (nova_word)never);
+    default: return nova_create_sm(c.selector, c.pd, 0);
     }
 }
 
@@ -50,10 +43,7 @@ static void check_type(const char *what, unsigned type, nova_word got, nova_word
 }
 
 /* Takes an object away again; its SC must go first, or the thread would run into nothing. */
-static void destroy(nova_word selector)
-{
-    nova_revoke(object(selector, NOVA_PERM_ALL), NOVA_REVOKE_SELF, 0, 0);
-}
+static void destroy(nova_word selector) { nova_revoke(object(selector, NOVA_PERM_ALL), NOVA_REVOKE_SELF, 0, 0); }
 
 /* What all five types have in common. */
 static void test_common(void)
@@ -64,7 +54,8 @@ static void test_common(void)
         struct creation c = {new_selector(), nova_pd, 0};
         nova_word limit, before, after, again;
 
-        grant(nova_pd, nova_pd, object(nova_pd, NOVA_PD_ALL & ~(1u << type)), nova_control(NOVA_ITEM_DELEGATE, 0), objects(weak, 0));
+        grant(nova_pd, nova_pd, object(nova_pd, NOVA_PD_ALL & ~(1u << type)), nova_control(NOVA_ITEM_DELEGATE, 0),
+              objects(weak, 0));
         nova_pd_quota_read(nova_pd, &limit, &before);
         check_type("on a used selector", type, create(type, (struct creation){taken, nova_pd, 0}), NOVA_BAD_CAP);
         check_type("the used selector keeps its object", type, object_at(taken), object(taken, NOVA_SM_ALL));
@@ -98,8 +89,8 @@ static void test_pd(void)
     nova_word pair = nova_selectors(2, 2);
 
     check("create PD: lower limit above upper", nova_create_pd(pd, nova_pd, 0, nova_quota(2, 1)), NOVA_BAD_PAR);
-    check("create PD: more than the parent has", nova_create_pd(pd, nova_pd, 0, nova_quota(0, ((nova_word)1 << NOVA_WORD_BITS / 2) - 1)),
-          NOVA_BAD_PAR);
+    check("create PD: more than the parent has",
+          nova_create_pd(pd, nova_pd, 0, nova_quota(0, ((nova_word)1 << NOVA_WORD_BITS / 2) - 1)), NOVA_BAD_PAR);
     check("create PD: nothing was created", object_at(pd), 0);
 
     nova_create_sm(pair, nova_pd, 0);
@@ -133,15 +124,16 @@ static void test_ec(void)
             check("create EC: first CPU that is not online", nova_create_ec(ec, nova_pd, i, utcb, 0, 0, 0), NOVA_BAD_CPU);
             break;
         }
-    check("create EC: first number behind the last CPU",
-          nova_create_ec(ec, nova_pd, nova_hip_cpus(nova_hip), utcb, 0, 0, 0), NOVA_BAD_CPU);
+    check("create EC: first number behind the last CPU", nova_create_ec(ec, nova_pd, nova_hip_cpus(nova_hip), utcb, 0, 0, 0),
+          NOVA_BAD_CPU);
     check("create EC: UTCB at the user limit", nova_create_ec(ec, nova_pd, boot_cpu, limit, 0, 0, 0), NOVA_BAD_PAR);
     check("create EC: UTCB at the last page", nova_create_ec(ec, nova_pd, boot_cpu, -NOVA_PAGE_SIZE, 0, 0, 0), NOVA_BAD_PAR);
     check("create EC: UTCB of the root EC", nova_create_ec(ec, nova_pd, boot_cpu, (nova_word)root_utcb, 0, 0, 0), NOVA_BAD_PAR);
     check("create EC: thread with the UTCB of another EC",
           nova_create_ec(ec, nova_pd, boot_cpu, (nova_word)event_handler->utcb, 0, 0, NOVA_EC_GLOBAL), NOVA_BAD_PAR);
     if (!(nova_hip->features & (NOVA_FEATURE_VMX | NOVA_FEATURE_SVM)))
-        check("create EC: virtual CPU without VMX or SVM", nova_create_ec(ec, nova_pd, boot_cpu, 0, 0, 0, NOVA_EC_GLOBAL), NOVA_BAD_FTR);
+        check("create EC: virtual CPU without VMX or SVM", nova_create_ec(ec, nova_pd, boot_cpu, 0, 0, 0, NOVA_EC_GLOBAL),
+              NOVA_BAD_FTR);
     check("create EC: nothing was created", object_at(ec), 0);
 
     check("create EC: local", nova_create_ec(ec, nova_pd, boot_cpu, utcb, 0, 0, 0), NOVA_SUCCESS);
@@ -163,7 +155,8 @@ static void test_sc(void)
     check("create SC: on a local EC", nova_create_sc(sc, nova_pd, local_ec, nova_qpd(1, 1000)), NOVA_BAD_CAP);
     check("create SC: on a semaphore", nova_create_sc(sc, nova_pd, sm, nova_qpd(1, 1000)), NOVA_BAD_CAP);
     check("create SC: on nothing", nova_create_sc(sc, nova_pd, new_selector(), nova_qpd(1, 1000)), NOVA_BAD_CAP);
-    grant(nova_pd, nova_pd, object(global_ec, NOVA_EC_CTRL_PERM | NOVA_EC_BIND_PT), nova_control(NOVA_ITEM_DELEGATE, 0), objects(weak, 0));
+    grant(nova_pd, nova_pd, object(global_ec, NOVA_EC_CTRL_PERM | NOVA_EC_BIND_PT), nova_control(NOVA_ITEM_DELEGATE, 0),
+          objects(weak, 0));
     check("create SC: EC without permission", nova_create_sc(sc, nova_pd, weak, nova_qpd(1, 1000)), NOVA_BAD_CAP);
     destroy(weak);
     check("create SC: priority 0", nova_create_sc(sc, nova_pd, global_ec, nova_qpd(0, 1000)), NOVA_BAD_PAR);
@@ -178,9 +171,11 @@ static void test_pt(void)
 {
     nova_word pt = new_selector(), sm = new_semaphore(0), weak = new_selector();
 
-    check("create PT: on a global EC", nova_create_pt(pt, nova_pd, nova_hip->sel_exc + NOVA_ROOT_EC, 0, (nova_word)never), NOVA_BAD_CAP);
+    check("create PT: on a global EC", nova_create_pt(pt, nova_pd, nova_hip->sel_exc + NOVA_ROOT_EC, 0, (nova_word)never),
+          NOVA_BAD_CAP);
     check("create PT: on a semaphore", nova_create_pt(pt, nova_pd, sm, 0, (nova_word)never), NOVA_BAD_CAP);
-    grant(nova_pd, nova_pd, object(local_ec, NOVA_EC_CTRL_PERM | NOVA_EC_BIND_SC), nova_control(NOVA_ITEM_DELEGATE, 0), objects(weak, 0));
+    grant(nova_pd, nova_pd, object(local_ec, NOVA_EC_CTRL_PERM | NOVA_EC_BIND_SC), nova_control(NOVA_ITEM_DELEGATE, 0),
+          objects(weak, 0));
     check("create PT: EC without permission", nova_create_pt(pt, nova_pd, weak, 0, (nova_word)never), NOVA_BAD_CAP);
     destroy(weak);
     check("create PT: IP at the user limit", nova_create_pt(pt, nova_pd, local_ec, 0, NOVA_USER_LIMIT), NOVA_BAD_PAR);
@@ -214,9 +209,9 @@ static void test_flags(void)
         const char *name;
         unsigned number, flags;
     } unknown[] = {
-        {"misc with flags 3", NOVA_MISC, 3},         {"misc with flags 7", NOVA_MISC, 7},       {"misc with flags 15", NOVA_MISC, 15},
-        {"ec_ctrl with flags 9", NOVA_EC_CTRL, 9},   {"ec_ctrl with flags 12", NOVA_EC_CTRL, 12},
-        {"ec_ctrl with flags 15", NOVA_EC_CTRL, 15},
+        {"misc with flags 3", NOVA_MISC, 3},         {"misc with flags 7", NOVA_MISC, 7},
+        {"misc with flags 15", NOVA_MISC, 15},       {"ec_ctrl with flags 9", NOVA_EC_CTRL, 9},
+        {"ec_ctrl with flags 12", NOVA_EC_CTRL, 12}, {"ec_ctrl with flags 15", NOVA_EC_CTRL, 15},
     };
 
     for (unsigned i = 0; i < sizeof(unknown) / sizeof(*unknown); i++)
@@ -237,7 +232,8 @@ void test_create(void)
     thread->entry = sleeper;
     /* a thread without an SC: it does not run until test_common gives it one, and then sleeps */
     check("create EC: global",
-          nova_create_ec(global_ec, nova_pd, boot_cpu, (nova_word)thread->utcb, (nova_word)thread, 0, NOVA_EC_GLOBAL), NOVA_SUCCESS);
+          nova_create_ec(global_ec, nova_pd, boot_cpu, (nova_word)thread->utcb, (nova_word)thread, 0, NOVA_EC_GLOBAL),
+          NOVA_SUCCESS);
     check("create EC: permissions of a global EC", object_at(global_ec), object(global_ec, NOVA_EC_ALL));
     test_pd();
     test_ec();

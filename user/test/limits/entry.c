@@ -37,10 +37,11 @@ static void check_registers(const char *what, struct registers *r, nova_word sta
         size_t offset;
     } kept[] = {
 #ifdef __x86_64__
-        {"rax", offsetof(struct registers, ax)},  {"rdx", offsetof(struct registers, dx)},  {"rsi", offsetof(struct registers, si)},
-        {"r8", offsetof(struct registers, r8)},   {"r9", offsetof(struct registers, r9)},   {"r10", offsetof(struct registers, r10)},
-        {"r12", offsetof(struct registers, r12)}, {"r13", offsetof(struct registers, r13)}, {"r14", offsetof(struct registers, r14)},
-        {"r15", offsetof(struct registers, r15)},
+        {"rax", offsetof(struct registers, ax)},  {"rdx", offsetof(struct registers, dx)},
+        {"rsi", offsetof(struct registers, si)},  {"r8", offsetof(struct registers, r8)},
+        {"r9", offsetof(struct registers, r9)},   {"r10", offsetof(struct registers, r10)},
+        {"r12", offsetof(struct registers, r12)}, {"r13", offsetof(struct registers, r13)},
+        {"r14", offsetof(struct registers, r14)}, {"r15", offsetof(struct registers, r15)},
 #else
         {"edi", offsetof(struct registers, di)},  {"esi", offsetof(struct registers, si)},
 #endif
@@ -204,8 +205,10 @@ static void test_return_ip(nova_word portal)
         nova_portal_create(base + events[i], nova_pd, handler, NOVA_EVENT_MTD, edge_event, events[i]);
     check("return IP at the limit: a PD", nova_create_pd(pd, nova_pd, objects(base, 5), nova_quota(0, 64)), NOVA_SUCCESS);
     check("return IP at the limit: its last page",
-          nova_delegate_range(nova_pd, pd, NOVA_CRD_MEM, (nova_word)edge_page >> NOVA_PAGE_BITS, last, 1, NOVA_MEM_RX, 0), NOVA_SUCCESS);
-    check("return IP at the limit: a thread in it", nova_create_ec(ec, pd, boot_cpu, NOVA_UTCB_AREA, 0, 0, NOVA_EC_GLOBAL), NOVA_SUCCESS);
+          nova_delegate_range(nova_pd, pd, NOVA_CRD_MEM, (nova_word)edge_page >> NOVA_PAGE_BITS, last, 1, NOVA_MEM_RX, 0),
+          NOVA_SUCCESS);
+    check("return IP at the limit: a thread in it", nova_create_ec(ec, pd, boot_cpu, NOVA_UTCB_AREA, 0, 0, NOVA_EC_GLOBAL),
+          NOVA_SUCCESS);
     check("return IP at the limit: it runs", nova_create_sc(ec + 2, pd, ec, nova_qpd(2, 1000)), NOVA_SUCCESS);
     check("return IP at the limit: it takes an exception", wait_for(edge.signal), NOVA_SUCCESS);
     check("return IP at the limit: a general protection fault", edge.vector, EVENT_GP);
@@ -217,10 +220,7 @@ static void test_return_ip(nova_word portal)
 void edge_hypercall(nova_word arg1, nova_word ip, nova_word sp);
 static nova_word edge_portal;
 
-static void return_to(nova_word ip)
-{
-    edge_hypercall(nova_arg1(NOVA_PT_CTRL, 0, edge_portal), ip, probe_sp);
-}
+static void return_to(nova_word ip) { edge_hypercall(nova_arg1(NOVA_PT_CTRL, 0, edge_portal), ip, probe_sp); }
 
 static void return_with_stack(nova_word sp)
 {

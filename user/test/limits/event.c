@@ -1,210 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * abi.md section 5 for exceptions: which event, what state it delivers (MTD), and what a reply may change.
+ * abi.md sections 4 and 5: what state an exception delivers (MTD), what a reply may change, and pagers.
  */
 #include "limits.h"
 
-enum { FLAG_CF = 1, FLAG_TF = 1 << 8, FLAG_IF = 1 << 9, FLAG_DF = 1 << 10, FLAGS_IOPL = 3 << 12, FLAG_VM = 1 << 17, FLAG_RF = 1 << 16 };
-
-/* ---- instructions that fault ---- */
-
-static void divide_by_zero(nova_word unused)
-{
-    uint32_t a = 1, d = 0, zero = 0;
-    (void)unused;
-    __asm__ volatile("divl %2" : "+a"(a), "+d"(d) : "r"(zero));
-}
-static void breakpoint(nova_word unused)
-{
-    (void)unused;
-    __asm__ volatile("int3");
-}
-static void undefined(nova_word unused)
-{
-    (void)unused;
-    __asm__ volatile("ud2");
-}
-static void single_step(nova_word unused)
-{
-    (void)unused;
-#ifdef __x86_64__
-    __asm__ volatile("pushf; orl $0x100, (%%rsp); popf; nop; nop" : : : "memory", "cc");
-#else
-    __asm__ volatile("pushf; orl $0x100, (%%esp); popf; nop; nop" : : : "memory", "cc");
-#endif
-}
-static void halt(nova_word unused)
-{
-    (void)unused;
-    __asm__ volatile("hlt");
-}
-static void clear_interrupts(nova_word unused)
-{
-    (void)unused;
-    __asm__ volatile("cli");
-}
-static void read_cr0(nova_word unused)
-{
-    nova_word value;
-    (void)unused;
-    __asm__ volatile("mov %%cr0, %0" : "=r"(value));
-}
-static void write_cr3(nova_word value)
-{
-    __asm__ volatile("mov %0, %%cr3" : : "r"(value) : "memory");
-}
-static void read_msr(nova_word msr)
-{
-    __asm__ volatile("rdmsr" : : "c"(msr) : "eax", "edx");
-}
-static void write_msr(nova_word msr)
-{
-    __asm__ volatile("wrmsr" : : "c"(msr), "a"(0), "d"(0));
-}
-static void load_idt(nova_word address)
-{
-    __asm__ volatile("lidt (%0)" : : "r"(address) : "memory");
-}
-static void load_task(nova_word selector)
-{
-    __asm__ volatile("ltr %w0" : : "r"(selector));
-}
-static void invalidate_caches(nova_word unused)
-{
-    (void)unused;
-    __asm__ volatile("invd" : : : "memory");
-}
-static void invalidate_page(nova_word address)
-{
-    __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
-}
-static void write_debug(nova_word value)
-{
-    __asm__ volatile("mov %0, %%dr7" : : "r"(value));
-}
-static void load_segment(nova_word selector)
-{
-    __asm__ volatile("mov %w0, %%ds" : : "r"(selector));
-}
-static void far_return(nova_word selector)
-{
-    nova_word code = selector;
-#ifdef __x86_64__
-    __asm__ volatile("push %0; lea 1f(%%rip), %%rax; push %%rax; lretq; 1:" : : "r"(code) : "rax", "memory");
-#else
-    __asm__ volatile("push %0; push $1f; lret; 1:" : : "r"(code) : "memory");
-#endif
-}
-static void x87_divide(nova_word unused)
-{
-    uint16_t control = 0x37f & ~4; /* zero divide unmasked */
-    (void)unused;
-    __asm__ volatile("fninit; fldcw %0; fld1; fldz; fdivrp; fwait" : : "m"(control));
-}
-#ifdef __x86_64__
-static void stack_fault(nova_word address)
-{
-    __asm__ volatile("push %%rbp; mov %0, %%rbp; mov (%%rbp), %%rax; pop %%rbp" : : "r"(address) : "rax", "memory");
-}
-#else
-static void overflow(nova_word unused)
-{
-    (void)unused;
-    __asm__ volatile("mov $0x7fffffff, %%eax; add $1, %%eax; into" : : : "eax", "cc");
-}
-static void bound(nova_word unused)
-{
-    static const int32_t limits[2] = {0, 10};
-    (void)unused;
-    __asm__ volatile("bound %0, %1" : : "r"(11), "m"(limits));
-}
-#endif
-
-static const struct {
-    const char *name;
-    void (*f)(nova_word);
-    nova_word argument, vector, error;
-} faults[] = {
-    {"division by zero", divide_by_zero, 0, 0, 0},
-    {"single step", single_step, 0, EVENT_DB, 0},
-    {"int3", breakpoint, 0, EVENT_BP, 0},
-    {"ud2", undefined, 0, EVENT_UD, 0},
-    {"hlt", halt, 0, EVENT_GP, 0},
-    {"cli", clear_interrupts, 0, EVENT_GP, 0},
-    {"mov from cr0", read_cr0, 0, EVENT_GP, 0},
-    {"mov to cr3", write_cr3, 0, EVENT_GP, 0},
-    {"rdmsr of EFER", read_msr, 0xc0000080, EVENT_GP, 0},
-    {"wrmsr of the APIC base", write_msr, 0x1b, EVENT_GP, 0},
-    {"lidt", load_idt, 0, EVENT_GP, 0},
-    {"ltr", load_task, 0, EVENT_GP, 0},
-    {"invd", invalidate_caches, 0, EVENT_GP, 0},
-    {"invlpg", invalidate_page, 0, EVENT_GP, 0},
-    {"mov to dr7", write_debug, 0, EVENT_GP, 0},
-    {"a segment selector beyond the GDT", load_segment, 0xfff8, EVENT_GP, 0xfff8},
-    {"a segment selector in the LDT", load_segment, 0xf, EVENT_GP, 0xc},
-    {"far return to a selector beyond the GDT", far_return, 0xfffb, EVENT_GP, 0xfff8},
-    {"x87 division by zero", x87_divide, 0, EVENT_MF, 0},
-#ifdef __x86_64__
-    {"read of a non-canonical address", touch_read, (nova_word)1 << 63, EVENT_GP, 0},
-    {"write of a non-canonical address", touch_write, (nova_word)0x8000 << 32, EVENT_GP, 0},
-    {"jump to a non-canonical address", touch_execute, (nova_word)0x8000 << 32, EVENT_GP, 0},
-    {"stack access at a non-canonical address", stack_fault, (nova_word)1 << 63, 12, 0},
-#else
-    {"into", overflow, 0, EVENT_OF, 0},
-    {"bound", bound, 0, 5, 0},
-#endif
-};
-
-static void test_exceptions(void)
-{
-    char name[100];
-
-    for (unsigned i = 0; i < sizeof(faults) / sizeof(*faults); i++) {
-        nova_format(name, sizeof(name), "%s: vector", faults[i].name);
-        check(name, probe(faults[i].f, faults[i].argument), faults[i].vector);
-        if (faults[i].vector < 8 || faults[i].vector == EVENT_MF)
-            continue;
-        nova_format(name, sizeof(name), "%s: error code", faults[i].name);
-        check(name, (nova_word)last_event.state.qual[0], faults[i].error);
-    }
-    __asm__ volatile("fninit"); /* no pending x87 exception stays behind */
-}
-
-/* Kernel addresses are page faults like any other, and tell nothing about what is there but by the P bit. */
-static void test_kernel_addresses(void)
-{
-    static const nova_word addresses[] = {
-        NOVA_USER_LIMIT,
-        NOVA_USER_LIMIT + 0x123456,
-#ifdef __x86_64__
-        0x00007ffffffff000,
-        0xffff800000000000,
-        0xffffffff80000000,
-        0xffffffff81000000,
-#else
-        0xc0100000,
-        0xcfc00000,
-        0xfec00000,
-        0xfee00000,
-#endif
-        ~(nova_word)0,
-    };
-    char name[100];
-
-    for (unsigned i = 0; i < sizeof(addresses) / sizeof(*addresses); i++) {
-        nova_word vector = probe(touch_read, addresses[i]);
-        nova_format(name, sizeof(name), "read of 0x%lx: page fault", addresses[i]);
-        check(name, vector, EVENT_PF);
-        nova_format(name, sizeof(name), "read of 0x%lx: error code without P", addresses[i]);
-        check(name, (nova_word)last_event.state.qual[0] & ~(nova_word)PF_PRESENT, PF_USER);
-        nova_format(name, sizeof(name), "read of 0x%lx: address", addresses[i]);
-        check(name, (nova_word)last_event.state.qual[1], addresses[i]);
-        nova_format(name, sizeof(name), "write to 0x%lx", addresses[i]);
-        check(name, probe(touch_write, addresses[i]), EVENT_PF);
-        nova_format(name, sizeof(name), "jump to 0x%lx", addresses[i]);
-        check(name, probe(touch_execute, addresses[i]), EVENT_PF);
-    }
-}
+enum { FLAG_CF = 1, FLAG_IF = 1 << 9, FLAG_DF = 1 << 10, FLAGS_IOPL = 3 << 12, FLAG_VM = 1 << 17, FLAG_RF = 1 << 16 };
 
 /* ---- delivered state ---- */
 
@@ -271,11 +71,11 @@ static void test_delivered(void)
     check("event delivers ip", last_event.state.ip, (nova_word)undefined_ip);
     check("event delivers sp", last_event.state.sp, stored.sp);
     check("event delivers flags", last_event.state.flags & ~(nova_word)FLAG_RF, FLAG_IF | FLAG_CF | 2);
-    check("event delivers the portal's MTD",
-          last_event.state.mtd & ~(nova_word)(sizeof(nova_word) == 8 ? 0 : NOVA_MTD_GPR_R8_R15),
+    check("event delivers the portal's MTD", last_event.state.mtd & ~(nova_word)(sizeof(nova_word) == 8 ? 0 : NOVA_MTD_GPR_R8_R15),
           NOVA_EVENT_MTD & ~(nova_word)(sizeof(nova_word) == 8 ? 0 : NOVA_MTD_GPR_R8_R15));
     check("event has no typed items", nova_typed(last_event.items), 0);
-    check_true("event's words cover the state", nova_untyped(last_event.items) * sizeof(nova_word) >= offsetof(struct nova_state, fpu));
+    check_true("event's words cover the state",
+               nova_untyped(last_event.items) * sizeof(nova_word) >= offsetof(struct nova_state, fpu));
     check_true("but are not more than the page holds", nova_untyped(last_event.items) <= NOVA_UTCB_WORDS);
 #define CHECK_KEPT(r) check("reply with MTD ip alone keeps " #r, stored.r, sent.r);
     REGISTERS(CHECK_KEPT)
@@ -346,12 +146,12 @@ static void test_fpu(void)
     uint16_t control = 0x27f, arrived;
 
     event_portal_set(EVENT_UD, NOVA_MTD_IP | NOVA_MTD_FPU);
-    __asm__ volatile("fninit; fldcw %0" : : "m"(control));
+    check("the FPU can be used", probe(touch_fpu, control), NO_EXCEPTION);
     raise_undefined(NOVA_MTD_IP, 0x8888);
     memcpy(&arrived, event_handler->utcb->state.fpu, sizeof(arrived));
     check("event delivers the FPU's control word", arrived, control);
     check("and says so", last_event.state.mtd, NOVA_MTD_IP | NOVA_MTD_FPU);
-    __asm__ volatile("fninit");
+    probe(touch_fpu, 0x37f);
     event_portal_set(EVENT_UD, NOVA_EVENT_MTD);
 }
 
@@ -408,12 +208,9 @@ static void send_away(nova_word vector, struct nova_utcb *utcb)
 static void test_bad_reply(void)
 {
     static const nova_word ips[] = {
-        NOVA_USER_LIMIT,
-        ~(nova_word)0,
+        NOVA_USER_LIMIT,    ~(nova_word)0,
 #ifdef __x86_64__
-        (nova_word)1 << 63,
-        (nova_word)1 << 47,
-        0xffffffff80000000,
+        (nova_word)1 << 63, (nova_word)1 << 47, 0xffffffff80000000,
 #endif
     };
     char name[100];
@@ -431,9 +228,7 @@ static void test_bad_reply(void)
 
 void test_event(void)
 {
-    remark("exceptions");
-    test_exceptions();
-    test_kernel_addresses();
+    remark("state of exceptions");
     test_delivered();
     test_reply();
     test_subsets();

@@ -9,11 +9,8 @@ static const struct {
     const char *name;
     unsigned perm;
 } root_objects[] = {
-    {"root PD capability", NOVA_PD_ALL},
-    {"root EC capability", NOVA_EC_ALL},
-    {"root SC capability", NOVA_SC_ALL},
-    {"suspend semaphore capability", NOVA_SM_ALL},
-    {"MSR semaphore capability", NOVA_SM_ALL},
+    {"root PD capability", NOVA_PD_ALL},           {"root EC capability", NOVA_EC_ALL},       {"root SC capability", NOVA_SC_ALL},
+    {"suspend semaphore capability", NOVA_SM_ALL}, {"MSR semaphore capability", NOVA_SM_ALL},
 };
 
 static void test_fields(const struct nova_hip *hip)
@@ -32,7 +29,8 @@ static void test_fields(const struct nova_hip *hip)
     check("HIP CPU descriptors fill their room", (hip->memory_offset - hip->cpu_offset) % hip->cpu_size, 0);
     check("HIP memory descriptors fill their room", (hip->length - hip->memory_offset) % hip->memory_size, 0);
     check("HIP unknown feature flags", hip->features & ~(NOVA_FEATURE_IOMMU | NOVA_FEATURE_VMX | NOVA_FEATURE_SVM), 0);
-    check_true("HIP not both VMX and SVM", (hip->features & (NOVA_FEATURE_VMX | NOVA_FEATURE_SVM)) != (NOVA_FEATURE_VMX | NOVA_FEATURE_SVM));
+    check_true("HIP not both VMX and SVM",
+               (hip->features & (NOVA_FEATURE_VMX | NOVA_FEATURE_SVM)) != (NOVA_FEATURE_VMX | NOVA_FEATURE_SVM));
     check("HIP API version", hip->api_version, NOVA_API_VERSION);
     check_true("HIP at least 2^24 object selectors", hip->selectors >= 1 << 24);
     check("HIP sel_exc", hip->sel_exc, NOVA_EVENTS_THREAD);
@@ -156,7 +154,8 @@ static void test_kernel_objects(void)
     check("it tells its time", nova_sc_time(first, 0, &idle), NOVA_SUCCESS);
     check("take the semaphore of GSI 1", nova_take_objects(cpus + 1, first + 1, 1), NOVA_SUCCESS);
     check_true("it is there too", nova_crd_type(object_at(first + 1)) == NOVA_CRD_OBJ);
-    check("take an object that the kernel does not have", nova_take_objects(cpus + nova_hip->sel_gsi + 1000, first + 2, 1), NOVA_SUCCESS);
+    check("take an object that the kernel does not have", nova_take_objects(cpus + nova_hip->sel_gsi + 1000, first + 2, 1),
+          NOVA_SUCCESS);
     check("nothing is there", object_at(first + 2), 0);
     nova_revoke(objects(first, 2), NOVA_REVOKE_SELF, 0, 0);
 }

@@ -30,10 +30,7 @@ void check(const char *name, nova_word got, nova_word want)
     nova_printf("not ok %u - %s got 0x%lx want 0x%lx\n", checks, name, got, want);
 }
 
-void remark(const char *text)
-{
-    nova_printf("# %s\n", text);
-}
+void remark(const char *text) { nova_printf("# %s\n", text); }
 
 /* ---- exceptions ---- */
 
@@ -71,19 +68,16 @@ nova_word probe(void (*f)(nova_word), nova_word argument)
     return last_event.vector;
 }
 
-void touch_read(nova_word address)
-{
-    (void)*(volatile char *)address;
-}
+void touch_read(nova_word address) { (void)*(volatile char *)address; }
 
-void touch_write(nova_word address)
-{
-    *(volatile char *)address = 0x77;
-}
+void touch_write(nova_word address) { *(volatile char *)address = 0x77; }
 
-void touch_execute(nova_word address)
+void touch_execute(nova_word address) { ((void (*)(void))address)(); }
+
+void touch_fpu(nova_word control_word)
 {
-    ((void (*)(void))address)();
+    uint16_t control = (uint16_t)control_word;
+    __asm__ volatile("fninit; fldcw %0" : : "m"(control));
 }
 
 void event_portal_set(unsigned vector, nova_word mtd)
@@ -94,10 +88,7 @@ void event_portal_set(unsigned vector, nova_word mtd)
 
 /* ---- helpers ---- */
 
-nova_word new_selector(void)
-{
-    return nova_selectors(1, 1);
-}
+nova_word new_selector(void) { return nova_selectors(1, 1); }
 
 nova_word new_semaphore(nova_word count)
 {
@@ -149,15 +140,9 @@ enum nova_status grant(nova_word from, nova_word to, nova_word crd, nova_word co
     return nova_delegate(from, to, window);
 }
 
-uint64_t deadline_ms(unsigned ms)
-{
-    return nova_tsc() + (uint64_t)(nova_hip->tsc_khz ? nova_hip->tsc_khz : 1000000) * ms;
-}
+uint64_t deadline_ms(unsigned ms) { return nova_tsc() + (uint64_t)(nova_hip->tsc_khz ? nova_hip->tsc_khz : 1000000) * ms; }
 
-enum nova_status wait_for(nova_word semaphore)
-{
-    return nova_sm_down(semaphore, 0, deadline_ms(PATIENCE_MS));
-}
+enum nova_status wait_for(nova_word semaphore) { return nova_sm_down(semaphore, 0, deadline_ms(PATIENCE_MS)); }
 
 nova_word free_range(unsigned order)
 {
@@ -193,6 +178,7 @@ void nova_main(const struct nova_hip *hip, unsigned cpu)
         test_memory();
         test_port();
         test_entry();
+        test_fault();
         test_event();
         test_thread();
         test_quota();

@@ -19,10 +19,7 @@
 
 /* One line of TAP: ok if got == want. */
 void check(const char *name, nova_word got, nova_word want);
-static inline void check_true(const char *name, int condition)
-{
-    check(name, !!condition, 1);
-}
+static inline void check_true(const char *name, int condition) { check(name, !!condition, 1); }
 /* A comment line in the output. */
 void remark(const char *text);
 
@@ -49,6 +46,9 @@ void touch_read(nova_word address);
 void touch_write(nova_word address);
 void touch_execute(nova_word address);
 
+/* Resets the FPU and loads a control word; for probe(). */
+void touch_fpu(nova_word control_word);
+
 /* Creates the root EC's portal of an event anew, with another MTD. */
 void event_portal_set(unsigned vector, nova_word mtd);
 
@@ -68,14 +68,8 @@ nova_word new_semaphore(nova_word count);
 nova_word object_at(nova_word selector);
 
 /* CRD of objects, all permissions. */
-static inline nova_word objects(nova_word base, unsigned order)
-{
-    return nova_crd(NOVA_CRD_OBJ, base, order, NOVA_PERM_ALL);
-}
-static inline nova_word object(nova_word selector, unsigned perm)
-{
-    return nova_crd(NOVA_CRD_OBJ, selector, 0, perm);
-}
+static inline nova_word objects(nova_word base, unsigned order) { return nova_crd(NOVA_CRD_OBJ, base, order, NOVA_PERM_ALL); }
+static inline nova_word object(nova_word selector, unsigned perm) { return nova_crd(NOVA_CRD_OBJ, selector, 0, perm); }
 
 /* A portal handler of this PD on a CPU, and a portal to it. */
 struct nova_thread *new_handler(unsigned cpu);
@@ -105,6 +99,7 @@ void test_ipc(void);
 void test_object(void);
 void test_memory(void);
 void test_port(void);
+void test_fault(void);
 void test_event(void);
 void test_thread(void);
 void test_quota(void);

@@ -9,15 +9,9 @@ enum { ORDER = 3, PAGES = 1 << ORDER };
 
 static nova_word source; /* address of PAGES pages of RAM; page i begins with mark(i) */
 
-static nova_word mark(unsigned page)
-{
-    return 0x6d610000 + page;
-}
+static nova_word mark(unsigned page) { return 0x6d610000 + page; }
 
-static nova_word word_at(nova_word address)
-{
-    return *(volatile nova_word *)address;
-}
+static nova_word word_at(nova_word address) { return *(volatile nova_word *)address; }
 
 static nova_word pages(nova_word address, unsigned order, unsigned perm)
 {
@@ -38,15 +32,9 @@ static enum nova_status map(nova_word from, nova_word to, unsigned order, unsign
                  pages(to, order, NOVA_PERM_ALL));
 }
 
-static void unmap(nova_word address, unsigned order)
-{
-    nova_revoke(pages(address, order, NOVA_PERM_ALL), NOVA_REVOKE_SELF, 0, 0);
-}
+static void unmap(nova_word address, unsigned order) { nova_revoke(pages(address, order, NOVA_PERM_ALL), NOVA_REVOKE_SELF, 0, 0); }
 
-static int has_nx(void)
-{
-    return nova_cpuid(0x80000000).ax >= 0x80000001 && nova_cpuid(0x80000001).dx >> 20 & 1;
-}
+static int has_nx(void) { return nova_cpuid(0x80000000).ax >= 0x80000001 && nova_cpuid(0x80000001).dx >> 20 & 1; }
 
 /* The page fault that ended a probe: vector, error code, address. */
 static void check_fault(const char *what, nova_word vector, nova_word error, nova_word address)
@@ -152,7 +140,8 @@ static void test_permissions(void)
     map(to, to + NOVA_PAGE_SIZE, 0, NOVA_MEM_RW);
     nova_revoke(pages(to, 0, NOVA_MEM_W), 0, 0, 0);
     check("after revoke of W: read", probe(touch_read, to + NOVA_PAGE_SIZE), NO_EXCEPTION);
-    check_fault("after revoke of W: write", probe(touch_write, to + NOVA_PAGE_SIZE), PF_USER | PF_WRITE | PF_PRESENT, to + NOVA_PAGE_SIZE);
+    check_fault("after revoke of W: write", probe(touch_write, to + NOVA_PAGE_SIZE), PF_USER | PF_WRITE | PF_PRESENT,
+                to + NOVA_PAGE_SIZE);
     check("after revoke of W: the source", probe(touch_write, to + 8), NO_EXCEPTION);
     nova_revoke(pages(to, 0, NOVA_MEM_W), NOVA_REVOKE_SELF, 0, 0);
     check("after revoke of W with self: the source", probe(touch_write, to + 8), EVENT_PF);
@@ -217,15 +206,19 @@ static void test_beyond(void)
 {
     nova_word limit = NOVA_USER_LIMIT >> NOVA_PAGE_BITS, top = (nova_word)-1 >> NOVA_PAGE_BITS;
 
-    grant(nova_pd, nova_pd, pages(source, 0, NOVA_MEM_RW), nova_control(NOVA_ITEM_DELEGATE, limit), nova_crd(NOVA_CRD_MEM, limit, 0, 31));
+    grant(nova_pd, nova_pd, pages(source, 0, NOVA_MEM_RW), nova_control(NOVA_ITEM_DELEGATE, limit),
+          nova_crd(NOVA_CRD_MEM, limit, 0, 31));
     check_true("delegate to the user limit maps nothing", !nova_crd_type(page_at(NOVA_USER_LIMIT)));
     check("and an access faults", probe(touch_read, NOVA_USER_LIMIT), EVENT_PF);
-    grant(nova_pd, nova_pd, pages(source, 0, NOVA_MEM_RW), nova_control(NOVA_ITEM_DELEGATE, top), nova_crd(NOVA_CRD_MEM, top, 0, 31));
+    grant(nova_pd, nova_pd, pages(source, 0, NOVA_MEM_RW), nova_control(NOVA_ITEM_DELEGATE, top),
+          nova_crd(NOVA_CRD_MEM, top, 0, 31));
     check_true("delegate to the last page maps nothing", !nova_crd_type(page_at(top << NOVA_PAGE_BITS)));
     check("and an access faults, too", probe(touch_read, (nova_word)-1), EVENT_PF);
-    grant(nova_pd, nova_pd, pages(source, ORDER, NOVA_MEM_RW), nova_control(NOVA_ITEM_DELEGATE, limit), nova_crd(NOVA_CRD_MEM, 0, 31, 31));
+    grant(nova_pd, nova_pd, pages(source, ORDER, NOVA_MEM_RW), nova_control(NOVA_ITEM_DELEGATE, limit),
+          nova_crd(NOVA_CRD_MEM, 0, 31, 31));
     check_true("delegate with a hotspot at the user limit maps nothing", !nova_crd_type(page_at(NOVA_USER_LIMIT)));
-    check("revoke at the last page", nova_revoke(nova_crd(NOVA_CRD_MEM, top, 0, NOVA_PERM_ALL), NOVA_REVOKE_SELF, 0, 0), NOVA_SUCCESS);
+    check("revoke at the last page", nova_revoke(nova_crd(NOVA_CRD_MEM, top, 0, NOVA_PERM_ALL), NOVA_REVOKE_SELF, 0, 0),
+          NOVA_SUCCESS);
 }
 
 void test_memory(void)

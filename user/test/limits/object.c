@@ -42,10 +42,7 @@ static nova_word send_delegate(nova_word crd, nova_word hotspot, nova_word windo
     return send(crd, nova_control(NOVA_ITEM_DELEGATE, hotspot), 0, window);
 }
 
-static void revoke_self(nova_word crd)
-{
-    nova_revoke(crd, NOVA_REVOKE_SELF, 0, 0);
-}
+static void revoke_self(nova_word crd) { nova_revoke(crd, NOVA_REVOKE_SELF, 0, 0); }
 
 /* ---- delegate ---- */
 
@@ -59,9 +56,11 @@ static void test_delegate(void)
     check("delegate: it is the same object", (nova_sm_up(to), nova_sm_down(sm, 0, 1)), NOVA_SUCCESS);
     revoke_self(objects(to, 0));
 
-    check("delegate with an item mask: result", send_delegate(object(sm, NOVA_SM_UP_PERM), 0, objects(to, 0)), object(to, NOVA_SM_UP_PERM));
+    check("delegate with an item mask: result", send_delegate(object(sm, NOVA_SM_UP_PERM), 0, objects(to, 0)),
+          object(to, NOVA_SM_UP_PERM));
     check("delegate with an item mask: permissions", object_at(to), object(to, NOVA_SM_UP_PERM));
-    check("delegate on what has less: result names the masks", send_delegate(objects(to, 0), 0, objects(weak, 0)), objects(weak, 0));
+    check("delegate on what has less: result names the masks", send_delegate(objects(to, 0), 0, objects(weak, 0)),
+          objects(weak, 0));
     check("delegate on what has less: permissions", object_at(weak), object(weak, NOVA_SM_UP_PERM));
     revoke_self(objects(to, 0));
     check("delegated on: gone with its source", object_at(weak), 0);
@@ -75,7 +74,8 @@ static void test_delegate(void)
     check("delegate through a null window", send_delegate(objects(sm, 0), 0, 0), 0);
     check("delegate a null item", send_delegate(0, 0, objects(to, 0)), 0);
     check("delegate memory through an object window", send_delegate(nova_crd(NOVA_CRD_MEM, 1, 0, 7), 0, objects(to, 0)), 0);
-    check("delegate objects through a memory window", send_delegate(objects(sm, 0), 0, nova_crd(NOVA_CRD_MEM, to, 0, NOVA_PERM_ALL)), 0);
+    check("delegate objects through a memory window",
+          send_delegate(objects(sm, 0), 0, nova_crd(NOVA_CRD_MEM, to, 0, NOVA_PERM_ALL)), 0);
     check("item of kind 3", send(objects(sm, 0), NOVA_ITEM_INVALID, objects(0, 31), objects(to, 0)), 0);
     check("none of these left anything", object_at(to), 0);
 
@@ -104,7 +104,8 @@ static void test_ranges(void)
     for (unsigned i = 0; i < 8; i++)
         if (i != 3)
             nova_create_sm(from + i, nova_pd, i);
-    check("larger window: the hotspot is the position", send_delegate(objects(from, 0), window + 5, objects(window, 4)), objects(window + 5, 0));
+    check("larger window: the hotspot is the position", send_delegate(objects(from, 0), window + 5, objects(window, 4)),
+          objects(window + 5, 0));
     check("larger window: the capability is there", object_at(window + 5), object(window + 5, NOVA_SM_ALL));
     revoke_self(objects(window, 4));
     check("larger window: hotspot bits outside of it do not count", send_delegate(objects(from, 0), 0x7f0 | 9, objects(window, 4)),
@@ -201,11 +202,13 @@ static void test_translate(void)
     check("translate in one PD: the item itself", send(objects(sm, 0), 0, objects(0, 31), 0), object(sm, NOVA_SM_ALL));
     check("translate through a null window", send(objects(sm, 0), 0, 0, 0), 0);
     check("translate through a window beside it", send(objects(sm, 0), 0, objects(to, 0), 0), 0);
-    check("translate through a window of another type", send(objects(sm, 0), 0, nova_crd(NOVA_CRD_MEM, 0, 31, NOVA_PERM_ALL), 0), 0);
+    check("translate through a window of another type", send(objects(sm, 0), 0, nova_crd(NOVA_CRD_MEM, 0, 31, NOVA_PERM_ALL), 0),
+          0);
 
     send_delegate(object(sm, NOVA_SM_UP_PERM), 0, objects(child, 0));
     send_delegate(objects(child, 0), 0, objects(grandchild, 0));
-    check("translate a child: the name of its source", send(objects(child, 0), 0, objects(sm, 0), 0) & ~(nova_word)0x7c, object(sm, 0));
+    check("translate a child: the name of its source", send(objects(child, 0), 0, objects(sm, 0), 0) & ~(nova_word)0x7c,
+          object(sm, 0));
     check("translate a grandchild: the name in the window", send(objects(grandchild, 0), 0, objects(sm, 0), 0) & ~(nova_word)0x7c,
           object(sm, 0));
     check("translate a grandchild: its source is in the window", send(objects(grandchild, 0), 0, objects(child, 0), 0),
@@ -216,7 +219,8 @@ static void test_translate(void)
           object(child, NOVA_SM_UP_PERM));
     check("its control word says so", arrived[0].control, NOVA_ITEM_EITHER);
     check("and nothing was delegated", object_at(to), 0);
-    check("translate or delegate: delegated", send(objects(sm, 0), NOVA_ITEM_EITHER, objects(to + 1000, 0), objects(to, 0)), objects(to, 0));
+    check("translate or delegate: delegated", send(objects(sm, 0), NOVA_ITEM_EITHER, objects(to + 1000, 0), objects(to, 0)),
+          objects(to, 0));
     check("its control word says so, too", arrived[0].control, NOVA_ITEM_EITHER | NOVA_ITEM_DELEGATE);
     check("and it is there", object_at(to), object(to, NOVA_SM_ALL));
     revoke_self(objects(sm, 0));
@@ -251,7 +255,8 @@ static void test_revoke(void)
     nova_create_sm(a, nova_pd, 0);
     send_delegate(objects(a, 0), 0, objects(b, 0));
     send_delegate(objects(b, 0), 0, objects(c, 0));
-    check("revoke that keeps the derived ones", nova_revoke(objects(b, 0), NOVA_REVOKE_SELF | NOVA_REVOKE_KEEP, 0, 0), NOVA_SUCCESS);
+    check("revoke that keeps the derived ones", nova_revoke(objects(b, 0), NOVA_REVOKE_SELF | NOVA_REVOKE_KEEP, 0, 0),
+          NOVA_SUCCESS);
     check("takes the caller's own", object_at(b), 0);
     check("keeps the child", object_at(c), object(c, NOVA_SM_ALL));
     check("the place is free", nova_create_sm(b, nova_pd, 0), NOVA_SUCCESS);

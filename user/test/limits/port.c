@@ -19,10 +19,7 @@ static void receive_ports_handler(nova_word id, struct nova_utcb *utcb)
     utcb->items = 0;
 }
 
-static void in_byte(nova_word port)
-{
-    nova_inb((uint16_t)port);
-}
+static void in_byte(nova_word port) { nova_inb((uint16_t)port); }
 
 static void in_long(nova_word port)
 {
@@ -30,10 +27,7 @@ static void in_long(nova_word port)
     __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"((uint16_t)port));
 }
 
-static nova_word ports(nova_word base, unsigned order)
-{
-    return nova_crd(NOVA_CRD_PIO, base, order, NOVA_PERM_ALL);
-}
+static nova_word ports(nova_word base, unsigned order) { return nova_crd(NOVA_CRD_PIO, base, order, NOVA_PERM_ALL); }
 
 static nova_word send_ports(nova_word item, nova_word hotspot, nova_word window)
 {

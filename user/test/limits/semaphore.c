@@ -133,10 +133,7 @@ static void test_waiters(void)
 /* A deadline wakes a thread while another one computes. */
 static volatile nova_word timed_out;
 
-static void wait_until(void *argument)
-{
-    timed_out = 1 + nova_sm_down((nova_word)argument, 0, deadline_ms(5));
-}
+static void wait_until(void *argument) { timed_out = 1 + nova_sm_down((nova_word)argument, 0, deadline_ms(5)); }
 
 static void test_preemption(void)
 {

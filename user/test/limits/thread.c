@@ -37,7 +37,8 @@ static void test_startup(void)
     nova_portal_create(base + NOVA_EVENT_STARTUP, nova_pd, handler, NOVA_MTD_SP | NOVA_MTD_IP, startup, NOVA_EVENT_STARTUP);
     thread->entry = set_ran;
     check("create a thread",
-          nova_create_ec(thread->ec, nova_pd, boot_cpu, (nova_word)thread->utcb, (nova_word)thread, base, NOVA_EC_GLOBAL), NOVA_SUCCESS);
+          nova_create_ec(thread->ec, nova_pd, boot_cpu, (nova_word)thread->utcb, (nova_word)thread, base, NOVA_EC_GLOBAL),
+          NOVA_SUCCESS);
     nova_ec_yield();
     check("without an SC it does not start", birth.events, 0);
     check("create its SC", nova_create_sc(thread->ec + 2, nova_pd, thread->ec, nova_qpd(2, 1000)), NOVA_SUCCESS);
@@ -65,8 +66,8 @@ static void test_kill(void)
 
     /* no startup portal at all */
     new_semaphore(0);
-    check("thread without a startup portal",
-          nova_thread_start(thread, nova_selectors(32, 32), 2, 1000, crash_thread, NULL), NOVA_SUCCESS);
+    check("thread without a startup portal", nova_thread_start(thread, nova_selectors(32, 32), 2, 1000, crash_thread, NULL),
+          NOVA_SUCCESS);
     nova_ec_yield();
     check("the kernel kills it, and this one goes on", survived, 0);
 
@@ -75,7 +76,8 @@ static void test_kill(void)
     check("thread without a portal for its exception", nova_thread_start(thread, base, 2, 1000, crash_thread, NULL), NOVA_SUCCESS);
     nova_ec_yield();
     check("the kernel kills it, too", survived, 0);
-    check("its portals' handler lives", nova_thread_start(nova_thread_prepare(NULL, boot_cpu), base, 2, 1000, set_ran, NULL), NOVA_SUCCESS);
+    check("its portals' handler lives", nova_thread_start(nova_thread_prepare(NULL, boot_cpu), base, 2, 1000, set_ran, NULL),
+          NOVA_SUCCESS);
     check("and starts another thread", wait_for(birth.semaphore), NOVA_SUCCESS);
 }
 
@@ -103,19 +105,22 @@ static int counts(void)
 static void test_end(void)
 {
     struct nova_thread *thread = new_thread(1, count_for_ever, NULL);
-    nova_word sc = thread->ec + 2, freed = new_semaphore(0);
+    nova_word freed = new_semaphore(0);
 
     check_true("a thread that computes", counts());
-    check("revoke of its SC", nova_revoke(objects(sc, 0), NOVA_REVOKE_SELF, 0, 0), NOVA_SUCCESS);
+    check("revoke of its SC", nova_revoke(objects(thread->ec + 2, 0), NOVA_REVOKE_SELF, 0, 0), NOVA_SUCCESS);
     nova_ec_yield();
     check("stops it", counts(), 0);
-    check("a new SC", nova_create_sc(sc, nova_pd, thread->ec, nova_qpd(1, 1000)), NOVA_SUCCESS);
-    check_true("lets it go on", counts());
+    check("then revoke of the EC", nova_revoke(objects(thread->ec, 0), NOVA_REVOKE_SELF, 0, freed), NOVA_SUCCESS);
+    check("frees what is left", wait_for(freed), NOVA_SUCCESS);
+
+    thread = new_thread(1, count_for_ever, NULL);
+    check_true("another one", counts());
     check("revoke of the EC", nova_revoke(objects(thread->ec, 0), NOVA_REVOKE_SELF, 0, 0), NOVA_SUCCESS);
     nova_ec_yield();
-    check("stops it for good", counts(), 0);
-    check("revoke of the SC", nova_revoke(objects(sc, 0), NOVA_REVOKE_SELF, 0, freed), NOVA_SUCCESS);
-    check("frees what is left", wait_for(freed), NOVA_SUCCESS);
+    check("stops it, too", counts(), 0);
+    check("then revoke of its SC", nova_revoke(objects(thread->ec + 2, 0), NOVA_REVOKE_SELF, 0, freed), NOVA_SUCCESS);
+    check("frees what is left of that", wait_for(freed), NOVA_SUCCESS);
 }
 
 /* ---- recall ---- */
@@ -162,8 +167,10 @@ static void test_recall(void)
     check("recall of a blocked thread", nova_ec_recall(thread->ec, 0), NOVA_SUCCESS);
     check("is pending until it wakes", recalled.recalls, 0);
     check("recall that fetches the state", nova_ec_recall(thread->ec, 1), NOVA_SUCCESS);
-    check_true("SP is in its stack", root_utcb->state.sp <= (nova_word)thread && root_utcb->state.sp > (nova_word)thread - NOVA_STACK_SIZE);
-    check_true("IP is in this program", root_utcb->state.ip >= (nova_word)nova_image_start && root_utcb->state.ip < (nova_word)nova_text_end);
+    check_true("SP is in its stack",
+               root_utcb->state.sp <= (nova_word)thread && root_utcb->state.sp > (nova_word)thread - NOVA_STACK_SIZE);
+    check_true("IP is in this program",
+               root_utcb->state.ip >= (nova_word)nova_image_start && root_utcb->state.ip < (nova_word)nova_text_end);
     check("it is not in an exception", (nova_word)root_utcb->state.qual[0], 0);
     nova_sm_up(recalled.gate);
     check("woken, it gets to its end", wait_for(recalled.finished), NOVA_SUCCESS);
