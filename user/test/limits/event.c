@@ -197,6 +197,12 @@ static void test_pager(void)
 /* Replies that send the thread where it cannot be. */
 static nova_word bad_ip;
 
+static void undefined(nova_word unused)
+{
+    (void)unused;
+    __asm__ volatile("ud2");
+}
+
 static void send_away(nova_word vector, struct nova_utcb *utcb)
 {
     (void)vector;
