@@ -46,30 +46,30 @@ struct tss {
 #endif
 
 struct x86_cpu {
-    struct frame *frame;      /* frame of the thread that user mode runs: where the entry stubs save to */
-    word user_limit;          /* NOVA_USER_LIMIT, here because an instruction cannot hold it */
-    word scratch;             /* of the entry stubs, between two instructions */
-    struct cpu *core;         /* core's CPU, 0 before kernel_cpu */
+    struct frame *frame; /* frame of the thread that user mode runs: where the entry stubs save to */
+    word user_limit;     /* NOVA_USER_LIMIT, here because an instruction cannot hold it */
+    word scratch;        /* of the entry stubs, between two instructions */
+    struct cpu *core;    /* core's CPU, 0 before kernel_cpu */
     struct x86_cpu *self;
-    uint32_t number;          /* index into boot_info.cpu */
+    uint32_t number; /* index into boot_info.cpu */
     uint32_t apic_id;
 
     struct frame *fpu_owner;  /* the frame whose FPU state is in the registers, 0 = none (then CR0.TS is set) */
     const struct mmu *io_mmu; /* io_bitmap below is a copy of this mmu's ... */
     uint32_t io_generation;   /* ... at this generation; io_mmu 0: no copy, the TSS denies every port */
     uint32_t unknown_interrupts;
-    uint32_t machine_checks;  /* survived and not yet in the log */
+    uint32_t machine_checks; /* survived and not yet in the log */
     uint64_t machine_check_status;
-    uint64_t timer_deadline;  /* for the local APIC code */
-    uint64_t mwait_hint;      /* for idle */
-    struct mmu *active_mmu;   /* for the mmu code: what CR3 holds, 0 = kernel_root */
+    uint64_t timer_deadline;              /* for the local APIC code */
+    uint64_t mwait_hint;                  /* for idle */
+    struct mmu *active_mmu;               /* for the mmu code: what CR3 holds, 0 = kernel_root */
     uint32_t tag_current, tag_generation; /* for the mmu code: PCIDs */
 
-    word vcpu[8];             /* for the virtualization code */
-    word port[16];            /* for whatever else the port keeps per CPU */
+    word vcpu[8];  /* for the virtualization code */
+    word port[16]; /* for whatever else the port keeps per CPU */
 
     uint64_t gdt[GDT_ENTRIES];
-    struct tss double_fault;  /* 32 bit: the task that a double fault switches to */
+    struct tss double_fault; /* 32 bit: the task that a double fault switches to */
 };
 
 /* Naturally aligned; zeroed before cpu_block_init. The I/O bitmap has to follow the TSS within 64 KiB and needs one byte of ones after it. */
@@ -83,7 +83,8 @@ struct cpu_block {
 } __attribute__((aligned(1 << 15)));
 
 _Static_assert(sizeof(struct cpu_block) == CPU_BLOCK_SIZE, "one allocation of CPU_BLOCK_ORDER");
-_Static_assert(offsetof(struct cpu_block, tss) - offsetof(struct cpu_block, cpu) + sizeof(struct tss) <= PAGE_SIZE, "cpu and tss share a page");
+_Static_assert(offsetof(struct cpu_block, tss) - offsetof(struct cpu_block, cpu) + sizeof(struct tss) <= PAGE_SIZE,
+               "cpu and tss share a page");
 
 /* Block of the boot CPU, in bss; those of the others come from kernel_boot_alloc(CPU_BLOCK_ORDER). */
 extern struct cpu_block boot_cpu_block;

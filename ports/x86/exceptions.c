@@ -86,7 +86,8 @@ struct frame *trap_limit(struct x86_cpu *cpu)
 struct frame *trap_resume_vcpu(struct x86_cpu *cpu, struct frame *frame)
 {
     if (!vcpu_resume)
-        fatal("a virtual CPU is to run on CPU %u, but this kernel has no code for it; please report this with the boot log", cpu->number);
+        fatal("a virtual CPU is to run on CPU %u, but this kernel has no code for it; please report this with the boot log",
+              cpu->number);
     return vcpu_resume(cpu, frame);
 }
 
@@ -113,11 +114,8 @@ struct frame *trap_interrupt(struct x86_cpu *cpu, unsigned vector)
         spin(cpu, SPIN_SIGNAL);
         local_apic_eoi();
         return cpu->core ? kernel_signal(cpu->core) : smp_enter(cpu);
-    case VECTOR_APIC_ERROR:
-        local_apic_error();
-        break;
-    case VECTOR_SPURIOUS:
-        return cpu->frame; /* has no EOI: SDM vol. 3, 10.9 */
+    case VECTOR_APIC_ERROR: local_apic_error(); break;
+    case VECTOR_SPURIOUS: return cpu->frame; /* has no EOI: SDM vol. 3, 10.9 */
     default:
         cpu->unknown_interrupts++;
         if (vector < VECTOR_GSI)
@@ -129,8 +127,10 @@ struct frame *trap_interrupt(struct x86_cpu *cpu, unsigned vector)
 
 static const char *exception_name(unsigned vector)
 {
-    static const char name[][16] = {"divide", "debug", "NMI", "breakpoint", "overflow", "bound", "opcode", "no FPU", "double fault", "9", "TSS", "segment",
-        "stack", "protection", "page fault", "15", "FPU", "alignment", "check", "SIMD", "EPT", "control"};
+    static const char name[][16] = {"divide", "debug",      "NMI",          "breakpoint", "overflow", "bound",
+                                    "opcode", "no FPU",     "double fault", "9",          "TSS",      "segment",
+                                    "stack",  "protection", "page fault",   "15",         "FPU",      "alignment",
+                                    "check",  "SIMD",       "EPT",          "control"};
     return vector < sizeof name / sizeof name[0] ? name[vector] : "reserved";
 }
 
@@ -142,9 +142,10 @@ static _Noreturn void exception_fatal(const struct trap_registers *registers)
 #else
     word sp = user ? registers->sp : (word)&registers->sp; /* not pushed */
 #endif
-    fatal("exception %lu (%s) in %s mode: ip=%lx sp=%lx flags=%lx error=%lx address=%lx ax=%lx; a kernel or hardware fault, please report it with the boot log",
-          registers->vector, exception_name((unsigned)registers->vector), user ? "user" : "kernel", registers->ip, sp, registers->flags, registers->error,
-          fault_address(), registers->ax);
+    fatal("exception %lu (%s) in %s mode: ip=%lx sp=%lx flags=%lx error=%lx address=%lx ax=%lx; a kernel or hardware fault, please "
+          "report it with the boot log",
+          registers->vector, exception_name((unsigned)registers->vector), user ? "user" : "kernel", registers->ip, sp,
+          registers->flags, registers->error, fault_address(), registers->ax);
 }
 
 void trap_kernel(struct trap_registers *registers)
@@ -156,14 +157,10 @@ void trap_kernel(struct trap_registers *registers)
             machine_stop_here();
         cpu->unknown_interrupts++;
         return;
-    case EXCEPTION_MACHINE_CHECK:
-        machine_check(cpu, registers->cs & 3);
-        return;
-    case EXCEPTION_DEBUG:
-        trap_kernel_debug(registers);
-        return;
+    case EXCEPTION_MACHINE_CHECK: machine_check(cpu, registers->cs & 3); return;
+    case EXCEPTION_DEBUG: trap_kernel_debug(registers); return;
     }
-    for (const struct fixup *fixup = _fixup_begin; fixup < _fixup_end; fixup++)
+    for (const struct fixup *fixup = _fixup_begin; fixup != _fixup_end; fixup++)
         if (registers->ip == fixup->from) {
             registers->ip = fixup->to;
             return;

@@ -27,10 +27,7 @@ static const struct {
 #undef FIELD
 };
 
-static word *word_at(void *base, size_t offset)
-{
-    return (word *)((char *)base + offset);
-}
+static word *word_at(void *base, size_t offset) { return (word *)((char *)base + offset); }
 
 /* Room for an FPU image between the state and the end of the UTCB. */
 static size_t fpu_room(void)

@@ -40,7 +40,8 @@ void machine_check(struct x86_cpu *cpu, bool user)
         wrmsr_safe(MSR_MC0_STATUS + bank * BANK_STEP, 0);
     }
     if (lost)
-        fatal("hardware: machine check that cannot be survived, status %llx, bank status %llx; look at memory and cooling of this machine",
+        fatal("hardware: machine check that cannot be survived, status %llx, bank status %llx; look at memory and cooling of this "
+              "machine",
               (unsigned long long)status, (unsigned long long)cpu->machine_check_status);
     cpu->machine_checks++;
     wrmsr(MSR_MCG_STATUS, 0);

@@ -18,7 +18,8 @@ void double_fault_task(void);
 static uint64_t tss_descriptor(const struct tss *tss, word limit)
 {
     uint64_t base = (word)tss;
-    return (limit & 0xffff) | (base & 0xffffff) << 16 | (uint64_t)0x89 << 40 | (uint64_t)(limit & 0xf0000) << 32 | (base >> 24) << 56;
+    return (limit & 0xffff) | (base & 0xffffff) << 16 | (uint64_t)0x89 << 40 | (uint64_t)(limit & 0xf0000) << 32 |
+           (base >> 24) << 56;
 }
 
 void gdt_init(struct cpu_block *block)
@@ -51,7 +52,9 @@ void segments_load(struct x86_cpu *cpu)
 {
     (void)cpu;
     /* CS and SS have the values of boot.S, which mean the same here. */
-    asm volatile("mov %0, %%ds; mov %0, %%es; mov %1, %%fs; mov %1, %%gs; mov %2, %%ss" : : "r"(SELECTOR_USER_DATA), "r"(0), "r"(SELECTOR_KERNEL_DATA));
+    asm volatile("mov %0, %%ds; mov %0, %%es; mov %1, %%fs; mov %1, %%gs; mov %2, %%ss"
+                 :
+                 : "r"(SELECTOR_USER_DATA), "r"(0), "r"(SELECTOR_KERNEL_DATA));
 }
 
 void gate_init(uint64_t *idt, unsigned vector, const void *entry, bool user)
@@ -83,5 +86,6 @@ void trap_double_fault(void)
     const struct tss *tss = &cpu_block_of(x86_cpu_self())->tss;
     word address;
     asm volatile("mov %%cr2, %0" : "=r"(address));
-    fatal("double fault in the kernel: ip=%x sp=%x flags=%x address=%lx; please report it with the boot log", tss->ip, tss->sp, tss->flags, address);
+    fatal("double fault in the kernel: ip=%x sp=%x flags=%x address=%lx; please report it with the boot log", tss->ip, tss->sp,
+          tss->flags, address);
 }

@@ -19,7 +19,8 @@ void gdt_init(struct cpu_block *block)
     gdt[SELECTOR_KERNEL_DATA / 8] = 0x00cf93000000ffff;
     gdt[SELECTOR_USER_DATA / 8] = 0x00cff3000000ffff;
     gdt[SELECTOR_USER_CODE / 8] = 0x00affb000000ffff;
-    gdt[SELECTOR_TSS / 8] = (limit & 0xffff) | (base & 0xffffff) << 16 | (uint64_t)0x89 << 40 | (limit & 0xf0000) << 32 | (base >> 24 & 0xff) << 56;
+    gdt[SELECTOR_TSS / 8] =
+        (limit & 0xffff) | (base & 0xffffff) << 16 | (uint64_t)0x89 << 40 | (limit & 0xf0000) << 32 | (base >> 24 & 0xff) << 56;
     gdt[SELECTOR_TSS / 8 + 1] = base >> 32;
 
     block->tss.sp[0] = (word)&block->cpu;
@@ -53,14 +54,11 @@ void entry_registers_load(struct x86_cpu *cpu)
     (void)cpu;
     wrmsr(MSR_STAR, (uint64_t)SELECTOR_SYSRET << 48 | (uint64_t)SELECTOR_KERNEL_CODE << 32);
     wrmsr(MSR_LSTAR, (word)entry_syscall);
-    wrmsr(MSR_CSTAR, 0); /* no 32-bit code */
+    wrmsr(MSR_CSTAR, 0);                  /* no 32-bit code */
     wrmsr(MSR_SFMASK, 0x47700 | 0x10000); /* AC, NT, IOPL, DF, IF, TF, RF */
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
     /* Intel has SYSENTER in 64-bit mode; with a null selector it is a #GP. AMD: #UD. CPUID leaf 1 EDX bit 11 holds for every CPU with 64-bit mode. */
     wrmsr(MSR_SYSENTER_CS, 0);
 }
 
-void trap_kernel_debug(struct trap_registers *registers)
-{
-    registers->flags &= ~(word)0x100;
-}
+void trap_kernel_debug(struct trap_registers *registers) { registers->flags &= ~(word)0x100; }
