@@ -30,7 +30,6 @@
     mov %ecx, %es
     mov CPU_SCRATCH(%esp), %ecx
     mov %ecx, FRAME_AX(%eax)
-    movl $RESUME_HYPERCALL, FRAME_RESUME(%eax)
     pushfl
     popl FRAME_FLAGS(%eax)
     .if \traced
@@ -38,7 +37,10 @@
     .endif
     .endm
 
-    /* SYSENTER: edx = return IP, ecx = return SP. The CPU has cleared IF, but not TF: then a debug exception comes before the first instruction here. */
+    /*
+     * SYSENTER: edx = return IP, ecx = return SP. The CPU has cleared IF, but not TF: then a debug exception comes before the first instruction here.
+     * A frame's resume is RESUME_HYPERCALL whenever user mode runs: both ways out leave it so.
+     */
     .globl entry_sysenter, entry_sysenter_traced
     .balign 64
 entry_sysenter:
@@ -103,6 +105,7 @@ return_flags:
     jae return_limit
     mov FRAME_FLAGS(%eax), %ecx
     or $0x200, %ecx /* SYSENTER had cleared IF before it was saved */
+    movl $RESUME_HYPERCALL, FRAME_RESUME(%eax)
     pushl $SELECTOR_USER_DATA
     pushl FRAME_SP(%eax)
     pushl %ecx

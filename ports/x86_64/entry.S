@@ -11,7 +11,10 @@
 
 /* ---- hypercall ---- */
 
-    /* SYSCALL: rcx = return IP, r11 = flags; the rest is the user's, also the stack pointer. FMASK has cleared IF, DF, TF, NT, AC. */
+    /*
+     * SYSCALL: rcx = return IP, r11 = flags; the rest is the user's, also the stack pointer. FMASK has cleared IF, DF, TF, NT, AC. A
+     * frame's resume is RESUME_HYPERCALL whenever user mode runs: both ways out leave it so.
+     */
     .globl entry_syscall
     .balign 64
 entry_syscall:
@@ -35,7 +38,6 @@ entry_syscall:
     mov %r15, FRAME_R15(%rsp)
     mov %gs:CPU_SCRATCH, %rax
     mov %rax, FRAME_SP(%rsp)
-    movl $RESUME_HYPERCALL, FRAME_RESUME(%rsp)
     mov %gs:CPU_SELF, %rsp
     mov CPU_CORE(%rsp), %rdi
     call kernel_hypercall
@@ -84,6 +86,7 @@ resume:
     mov FRAME_IP(%rax), %rcx
     cmp %gs:CPU_USER_LIMIT, %rcx
     jae return_limit
+    movl $RESUME_HYPERCALL, FRAME_RESUME(%rax)
     pushq $SELECTOR_USER_DATA
     pushq FRAME_SP(%rax)
     pushq FRAME_FLAGS(%rax)
