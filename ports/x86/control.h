@@ -38,33 +38,21 @@ static inline word cr0_read(void)
     asm volatile("mov %%cr0, %0" : "=r"(value));
     return value;
 }
-static inline void cr0_write(word value)
-{
-    asm volatile("mov %0, %%cr0" : : "r"(value) : "memory");
-}
+static inline void cr0_write(word value) { asm volatile("mov %0, %%cr0" : : "r"(value) : "memory"); }
 static inline word cr3_read(void)
 {
     word value;
     asm volatile("mov %%cr3, %0" : "=r"(value));
     return value;
 }
-static inline void cr3_write(word value)
-{
-    asm volatile("mov %0, %%cr3" : : "r"(value) : "memory");
-}
+static inline void cr3_write(word value) { asm volatile("mov %0, %%cr3" : : "r"(value) : "memory"); }
 static inline word cr4_read(void)
 {
     word value;
     asm volatile("mov %%cr4, %0" : "=r"(value));
     return value;
 }
-static inline void cr4_write(word value)
-{
-    asm volatile("mov %0, %%cr4" : : "r"(value) : "memory");
-}
-static inline void page_flush(word address)
-{
-    asm volatile("invlpg (%0)" : : "r"(address) : "memory");
-}
+static inline void cr4_write(word value) { asm volatile("mov %0, %%cr4" : : "r"(value) : "memory"); }
+static inline void page_flush(word address) { asm volatile("invlpg (%0)" : : "r"(address) : "memory"); }
 
 #endif

@@ -16,20 +16,11 @@
 
 bool machine_stopping;
 
-unsigned cpu_number(void)
-{
-    return x86_cpu_self()->number;
-}
+unsigned cpu_number(void) { return x86_cpu_self()->number; }
 
-void cpu_pause(void)
-{
-    asm volatile("pause" : : : "memory");
-}
+void cpu_pause(void) { asm volatile("pause" : : : "memory"); }
 
-void cpu_signal(unsigned number)
-{
-    local_apic_send(boot_info.cpu[number].apic_id, VECTOR_SIGNAL);
-}
+void cpu_signal(unsigned number) { local_apic_send(boot_info.cpu[number].apic_id, VECTOR_SIGNAL); }
 
 void machine_stop_here(void)
 {
@@ -71,7 +62,11 @@ bad:
 
 bool wrmsr_safe(uint32_t number, uint64_t value)
 {
-    asm goto("1: wrmsr" FIXUP("1b", "%l[bad]") : : "c"(number), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory" : bad);
+    asm goto("1: wrmsr" FIXUP("1b", "%l[bad]")
+             :
+             : "c"(number), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+             : "memory"
+             : bad);
     return true;
 bad:
     return false;

@@ -61,13 +61,10 @@ struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
 enum vendor cpu_vendor(void)
 {
     switch (cpuid(0, 0).b) {
-    case 0x756e6547: /* GenuineIntel */
-        return VENDOR_INTEL;
+    case 0x756e6547: /* GenuineIntel */ return VENDOR_INTEL;
     case 0x68747541: /* AuthenticAMD */
-    case 0x6f677948: /* HygonGenuine */
-        return VENDOR_AMD;
-    default:
-        return VENDOR_OTHER;
+    case 0x6f677948: /* HygonGenuine */ return VENDOR_AMD;
+    default: return VENDOR_OTHER;
     }
 }
 
@@ -126,10 +123,7 @@ void features_names(uint32_t set, char *text, size_t size)
         }
 }
 
-void features_boot(void)
-{
-    features_used = detect();
-}
+void features_boot(void) { features_used = detect(); }
 
 void features_apply_options(void)
 {
@@ -148,10 +142,7 @@ void features_apply_options(void)
         log_line("cpu: no NX: data can be executed");
 }
 
-uint32_t features_missing(void)
-{
-    return features_used & ~detect() & ~MAY_DIFFER;
-}
+uint32_t features_missing(void) { return features_used & ~detect() & ~MAY_DIFFER; }
 
 void features_enable(void)
 {
@@ -184,10 +175,7 @@ struct topology {
 };
 
 /* Bits that n different numbers need. */
-static unsigned bits_for(unsigned n)
-{
-    return n > 1 ? bit_highest(n - 1) + 1 : 0;
-}
+static unsigned bits_for(unsigned n) { return n > 1 ? bit_highest(n - 1) + 1 : 0; }
 
 static struct topology topology_find(void)
 {
@@ -242,12 +230,9 @@ static uint8_t hybrid_flags(void)
     if (!(detect() >> FEATURE_HYBRID & 1))
         return 0;
     switch (cpuid(0x1a, 0).a >> 24) { /* core type */
-    case 0x20:
-        return NOVA_CPU_ECORE;
-    case 0x40:
-        return NOVA_CPU_PCORE;
-    default:
-        return 0;
+    case 0x20: return NOVA_CPU_ECORE;
+    case 0x40: return NOVA_CPU_PCORE;
+    default: return 0;
     }
 }
 
@@ -276,8 +261,11 @@ void features_log(unsigned number)
     const struct nova_hip_cpu *hip = &boot_info.cpu[number].hip;
     char text[160];
     features_names(features_used & ~REQUIRED, text, sizeof text);
-    log_line("cpu %u %u:%u:%u %s family %x model %x stepping %x platform %x microcode %x apic %x acpi %x%s:%s", number, hip->package, hip->core, hip->thread,
-             vendors[cpu_vendor()], hip->family, hip->model, hip->stepping_platform & 0xf, hip->stepping_platform >> 4, hip->microcode,
-             boot_info.cpu[number].apic_id, boot_info.cpu[number].acpi_uid,
-             hip->flags & NOVA_CPU_PCORE ? " P-core" : hip->flags & NOVA_CPU_ECORE ? " E-core" : "", text);
+    log_line("cpu %u %u:%u:%u %s family %x model %x stepping %x platform %x microcode %x apic %x acpi %x%s:%s", number,
+             hip->package, hip->core, hip->thread, vendors[cpu_vendor()], hip->family, hip->model, hip->stepping_platform & 0xf,
+             hip->stepping_platform >> 4, hip->microcode, boot_info.cpu[number].apic_id, boot_info.cpu[number].acpi_uid,
+             hip->flags & NOVA_CPU_PCORE   ? " P-core"
+             : hip->flags & NOVA_CPU_ECORE ? " E-core"
+                                           : "",
+             text);
 }

@@ -9,10 +9,33 @@
 #include "hal/boot_info.h"
 
 enum feature {
-    FEATURE_TSC, FEATURE_MSR, FEATURE_APIC, FEATURE_SYSENTER, FEATURE_FXSR, FEATURE_SSE, /* no kernel without these */
-    FEATURE_PAT, FEATURE_PGE, FEATURE_NX, FEATURE_SMEP, FEATURE_SMAP, FEATURE_UMIP, FEATURE_PCID, FEATURE_X2APIC, FEATURE_TSC_DEADLINE,
-    FEATURE_XSAVE, FEATURE_XSAVEOPT, FEATURE_AVX, FEATURE_AVX512, FEATURE_MWAIT,
-    FEATURE_TSC_ADJUST, FEATURE_TSC_INVARIANT, FEATURE_HYBRID, FEATURE_HYPERVISOR, /* may differ between CPUs */
+    /* no kernel without these: */
+    FEATURE_TSC,
+    FEATURE_MSR,
+    FEATURE_APIC,
+    FEATURE_SYSENTER,
+    FEATURE_FXSR,
+    FEATURE_SSE,
+    /* used where the boot CPU has them: */
+    FEATURE_PAT,
+    FEATURE_PGE,
+    FEATURE_NX,
+    FEATURE_SMEP,
+    FEATURE_SMAP,
+    FEATURE_UMIP,
+    FEATURE_PCID,
+    FEATURE_X2APIC,
+    FEATURE_TSC_DEADLINE,
+    FEATURE_XSAVE,
+    FEATURE_XSAVEOPT,
+    FEATURE_AVX,
+    FEATURE_AVX512,
+    FEATURE_MWAIT,
+    /* may differ between CPUs: */
+    FEATURE_TSC_ADJUST,
+    FEATURE_TSC_INVARIANT,
+    FEATURE_HYBRID,
+    FEATURE_HYPERVISOR,
     FEATURES
 };
 
@@ -28,10 +51,7 @@ struct cpuid cpuid(uint32_t leaf, uint32_t subleaf);
 /* Bit set of enum feature that the boot CPU has and the command line leaves on. */
 extern uint32_t features_used;
 
-static inline bool feature(enum feature name)
-{
-    return features_used >> name & 1;
-}
+static inline bool feature(enum feature name) { return features_used >> name & 1; }
 
 enum vendor cpu_vendor(void);
 unsigned cpu_family(void);

@@ -25,7 +25,8 @@ struct fpu_area {
     uint8_t registers[480];
     uint64_t present, compact, reserved[6]; /* XSTATE_BV, XCOMP_BV */
 };
-_Static_assert(offsetof(struct fpu_area, mxcsr) == 24 && offsetof(struct fpu_area, present) == 512, "SDM vol. 1, tables 10-2 and 13.4.2");
+_Static_assert(offsetof(struct fpu_area, mxcsr) == 24 && offsetof(struct fpu_area, present) == 512,
+               "SDM vol. 1, tables 10-2 and 13.4.2");
 
 #ifdef __x86_64__
 #define WIDE "64"
@@ -39,20 +40,11 @@ static uint32_t xcr0, mxcsr_mask;
 static size_t area_size;
 static bool leaks; /* FXRSTOR leaves the last exception's pointers of another thread (AMD APM vol. 2, 11.4.4.3) */
 
-size_t fpu_size(void)
-{
-    return area_size;
-}
+size_t fpu_size(void) { return area_size; }
 
-void fpu_off(void)
-{
-    cr0_write(cr0_read() | CR0_TS);
-}
+void fpu_off(void) { cr0_write(cr0_read() | CR0_TS); }
 
-void fpu_on(void)
-{
-    asm volatile("clts" : : : "memory");
-}
+void fpu_on(void) { asm volatile("clts" : : : "memory"); }
 
 void fpu_init(void *area)
 {
@@ -106,10 +98,7 @@ void fpu_import(void *area, const void *image, size_t size)
         fpu_init(area);
 }
 
-void fpu_export(const void *area, void *image, size_t size)
-{
-    memcpy(image, area, size < area_size ? size : area_size);
-}
+void fpu_export(const void *area, void *image, size_t size) { memcpy(image, area, size < area_size ? size : area_size); }
 
 static void boot_cpu_init(void)
 {

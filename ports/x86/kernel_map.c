@@ -26,15 +26,9 @@ static uint64_t pool_edge_table[2][TABLE_ENTRIES] __attribute__((aligned(4096)))
 static unsigned pool_edges;
 static word device_next = DEVICE_BASE;
 
-paddr_t kernel_image_phys(const void *pointer)
-{
-    return (word)pointer - KERNEL_OFFSET;
-}
+paddr_t kernel_image_phys(const void *pointer) { return (word)pointer - KERNEL_OFFSET; }
 
-paddr_t kernel_root_phys(void)
-{
-    return kernel_image_phys(kernel_root);
-}
+paddr_t kernel_root_phys(void) { return kernel_image_phys(kernel_root); }
 
 /* Drops all translations of this CPU, also global ones (SDM vol. 3, 4.10.4.1). */
 static void flush_all(void)
@@ -47,10 +41,7 @@ static void flush_all(void)
     cr3_write(cr3_read());
 }
 
-static bool within(word address, const char *begin, const char *end)
-{
-    return address >= (word)begin && address < (word)end;
-}
+static bool within(word address, const char *begin, const char *end) { return address >= (word)begin && address < (word)end; }
 
 void kernel_map_protect(void)
 {
@@ -82,10 +73,7 @@ static uint64_t *pool_entry(word address)
     return &directory[address / LARGE_PAGE_SIZE % TABLE_ENTRIES];
 }
 
-paddr_t port_pool_max(void)
-{
-    return (paddr_t)POOL_SIZE - LARGE_PAGE_SIZE; /* the pool may begin inside a large page */
-}
+paddr_t port_pool_max(void) { return (paddr_t)POOL_SIZE - LARGE_PAGE_SIZE; /* the pool may begin inside a large page */ }
 
 void *kernel_map_pool(void)
 {
@@ -93,8 +81,8 @@ void *kernel_map_pool(void)
     word address = POOL_BASE + (word)(at % LARGE_PAGE_SIZE);
     void *begin = (void *)address;
     if (at >= end || end - at > port_pool_max())
-        fatal("kernel memory pool %llx-%llx: the kernel can map at most %llu MiB; give it less memory", (unsigned long long)at, (unsigned long long)end,
-              (unsigned long long)(port_pool_max() >> 20));
+        fatal("kernel memory pool %llx-%llx: the kernel can map at most %llu MiB; give it less memory", (unsigned long long)at,
+              (unsigned long long)end, (unsigned long long)(port_pool_max() >> 20));
     physical_pool_offset = address - (word)at;
     const uint64_t bits = ENTRY_PRESENT | ENTRY_WRITE | ENTRY_GLOBAL | ENTRY_ACCESSED | ENTRY_DIRTY | entry_no_execute;
     while (at < end) {
@@ -146,7 +134,8 @@ void *physical_window(unsigned slot, paddr_t address, size_t size)
     word base = WINDOW_BASE + slot * (word)WINDOW_STRIDE;
     paddr_t frame = address & ~(paddr_t)(PAGE_SIZE - 1);
     for (unsigned i = 0; frame < address + size; i++, frame += PAGE_SIZE) {
-        entry_write(&kernel_table_window[slot][i], frame | ENTRY_PRESENT | ENTRY_WRITE | ENTRY_ACCESSED | ENTRY_DIRTY | entry_no_execute);
+        entry_write(&kernel_table_window[slot][i],
+                    frame | ENTRY_PRESENT | ENTRY_WRITE | ENTRY_ACCESSED | ENTRY_DIRTY | entry_no_execute);
         page_flush(base + i * PAGE_SIZE);
     }
     return (void *)(base + (word)(address % PAGE_SIZE));
@@ -163,6 +152,7 @@ void *physical_device(paddr_t address, size_t size, enum memory_type type)
     device_next += length;
     uint64_t *entry = &kernel_table_device[0][(base - DEVICE_BASE) / PAGE_SIZE];
     for (paddr_t frame = address - offset; frame < address + size; frame += PAGE_SIZE)
-        entry_write(entry++, frame | ENTRY_PRESENT | ENTRY_WRITE | ENTRY_GLOBAL | ENTRY_ACCESSED | ENTRY_DIRTY | entry_type(type) | entry_no_execute);
+        entry_write(entry++, frame | ENTRY_PRESENT | ENTRY_WRITE | ENTRY_GLOBAL | ENTRY_ACCESSED | ENTRY_DIRTY | entry_type(type) |
+                                 entry_no_execute);
     return (void *)(base + offset);
 }

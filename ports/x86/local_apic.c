@@ -47,10 +47,7 @@ enum {
 static bool x2;
 static volatile uint8_t *registers;
 
-bool local_apic_x2(void)
-{
-    return x2;
-}
+bool local_apic_x2(void) { return x2; }
 
 uint32_t local_apic_read(unsigned offset)
 {
@@ -71,10 +68,7 @@ uint32_t local_apic_id(void)
     return extended.b ? extended.d : cpuid(1, 0).b >> 24;
 }
 
-uint32_t port_boot_apic_id(void)
-{
-    return local_apic_id();
-}
+uint32_t port_boot_apic_id(void) { return local_apic_id(); }
 
 void local_apic_boot(void)
 {
@@ -127,10 +121,7 @@ void local_apic_cpu_init(void)
     local_apic_write(APIC_LVT_ERROR, VECTOR_APIC_ERROR);
 }
 
-void local_apic_eoi(void)
-{
-    local_apic_write(APIC_EOI, 0);
-}
+void local_apic_eoi(void) { local_apic_write(APIC_EOI, 0); }
 
 void local_apic_error(void)
 {
@@ -157,20 +148,11 @@ static void send(uint32_t apic_id, uint32_t command)
     local_apic_write(APIC_ICR, command);
 }
 
-void local_apic_send(uint32_t apic_id, unsigned vector)
-{
-    send(apic_id, ICR_ASSERT | vector);
-}
+void local_apic_send(uint32_t apic_id, unsigned vector) { send(apic_id, ICR_ASSERT | vector); }
 
-void local_apic_send_nmi(uint32_t apic_id)
-{
-    send(apic_id, ICR_ASSERT | MODE_NMI);
-}
+void local_apic_send_nmi(uint32_t apic_id) { send(apic_id, ICR_ASSERT | MODE_NMI); }
 
-void local_apic_send_init(uint32_t apic_id)
-{
-    send(apic_id, ICR_ASSERT | MODE_INIT);
-}
+void local_apic_send_init(uint32_t apic_id) { send(apic_id, ICR_ASSERT | MODE_INIT); }
 
 void local_apic_send_startup(uint32_t apic_id, paddr_t page)
 {

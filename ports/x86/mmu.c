@@ -45,15 +45,9 @@ static struct mmu_cpu mmu_cpus[NOVA_CPUS];
 static struct spinlock id_lock;
 static uint64_t id_last;
 
-static uint64_t mmu_id(const struct mmu *mmu)
-{
-    return (uint64_t)mmu->port[PORT_ID_LOW] | (uint64_t)mmu->port[PORT_ID_HIGH] << 32;
-}
+static uint64_t mmu_id(const struct mmu *mmu) { return (uint64_t)mmu->port[PORT_ID_LOW] | (uint64_t)mmu->port[PORT_ID_HIGH] << 32; }
 
-static uint64_t *table_of(uint64_t entry)
-{
-    return phys_to_virt(entry & ENTRY_ADDRESS);
-}
+static uint64_t *table_of(uint64_t entry) { return phys_to_virt(entry & ENTRY_ADDRESS); }
 
 static unsigned table_index(word page, unsigned level)
 {

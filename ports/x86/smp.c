@@ -39,15 +39,9 @@ static bool released;
 /* Resumed by a CPU that waits for core. */
 static struct frame idle_frame = {.resume = RESUME_IDLE};
 
-static enum state state_of(unsigned i)
-{
-    return (enum state)__atomic_load_n(&states[i], __ATOMIC_ACQUIRE);
-}
+static enum state state_of(unsigned i) { return (enum state)__atomic_load_n(&states[i], __ATOMIC_ACQUIRE); }
 
-static void state_set(unsigned i, enum state state)
-{
-    __atomic_store_n(&states[i], state, __ATOMIC_RELEASE);
-}
+static void state_set(unsigned i, enum state state) { __atomic_store_n(&states[i], state, __ATOMIC_RELEASE); }
 
 static bool state_swap(unsigned i, enum state from, enum state to)
 {
@@ -55,10 +49,7 @@ static bool state_swap(unsigned i, enum state from, enum state to)
     return __atomic_compare_exchange_n(&states[i], &expected, to, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
-static uint64_t tsc_ticks(uint32_t microseconds)
-{
-    return scale_u64(microseconds, boot_info.tsc_khz, 1000);
-}
+static uint64_t tsc_ticks(uint32_t microseconds) { return scale_u64(microseconds, boot_info.tsc_khz, 1000); }
 
 static void wait(uint32_t microseconds)
 {
@@ -137,7 +128,8 @@ static bool block_prepare(unsigned i, unsigned slot)
     }
     struct cpu_block *block = kernel_boot_alloc(CPU_BLOCK_ORDER);
     if (!block) {
-        log_line("cpu %u (apic id %x): no kernel memory for it; left out. Give the kernel more (kmem=)", i, boot_info.cpu[i].apic_id);
+        log_line("cpu %u (apic id %x): no kernel memory for it; left out. Give the kernel more (kmem=)", i,
+                 boot_info.cpu[i].apic_id);
         return false;
     }
     ap_cpu[slot] = cpu_block_init(block, i, boot_info.cpu[i].apic_id);
@@ -151,15 +143,9 @@ static void each_started(void (*act)(unsigned i))
             act(i);
 }
 
-static void init_send(unsigned i)
-{
-    local_apic_send_init(boot_info.cpu[i].apic_id);
-}
+static void init_send(unsigned i) { local_apic_send_init(boot_info.cpu[i].apic_id); }
 
-static void startup_send(unsigned i)
-{
-    local_apic_send_startup(boot_info.cpu[i].apic_id, platform_low_page());
-}
+static void startup_send(unsigned i) { local_apic_send_startup(boot_info.cpu[i].apic_id, platform_low_page()); }
 
 /* CPUs on their way. */
 static unsigned pending(void)
@@ -191,9 +177,7 @@ static void report(unsigned i)
         log_line("cpu %u (apic id %x) lacks what the boot CPU has:%s; left out", i, boot_info.cpu[i].apic_id, text);
         break;
     case HERE: /* stuck in its own set-up, and so in no harm's way of the trampoline */
-    case LEFT_OUT:
-        log_line("cpu %u (apic id %x) does not answer; left out", i, boot_info.cpu[i].apic_id);
-        break;
+    case LEFT_OUT: log_line("cpu %u (apic id %x) does not answer; left out", i, boot_info.cpu[i].apic_id); break;
     default:
         if (boot_info.cpu[i].online)
             features_log(i);

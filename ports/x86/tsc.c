@@ -17,6 +17,7 @@
 enum {
     MEASURE_PM_TICKS = PM_TIMER_HZ / 50,
     MEASURE_PIT_TICKS = PIT_HZ / 50,
+    STUCK_READS = 1000000, /* of the same value; a tick is 280 ns */
     SAMPLE_TRIES = 5,
     AGREE_PERCENT = 2,
     APIC_LVT_TIMER = 0x320,
@@ -36,10 +37,7 @@ struct sample {
 static uint64_t measured_tsc, adjust;
 static uint32_t measured_apic;
 
-uint64_t time_now(void)
-{
-    return rdtsc();
-}
+uint64_t time_now(void) { return rdtsc(); }
 
 uint32_t tsc_apic_ticks(uint64_t *tsc)
 {
@@ -70,10 +68,15 @@ static struct sample sample_take(void)
 /* Lets the PM timer run for 20 ms; false if it stands still. */
 static bool pm_wait(void)
 {
-    uint32_t from = pm_timer_read();
-    for (unsigned reads = 0; reads < 1000000; reads++) /* a port read takes at least some 100 ns */
-        if (pm_timer_elapsed(from, pm_timer_read()) >= MEASURE_PM_TICKS)
+    uint32_t from = pm_timer_read(), last = from;
+    for (unsigned same = 0; same < STUCK_READS; same++) {
+        uint32_t now = pm_timer_read();
+        if (pm_timer_elapsed(from, now) >= MEASURE_PM_TICKS)
             return true;
+        if (now != last)
+            same = 0;
+        last = now;
+    }
     return false;
 }
 
@@ -167,7 +170,8 @@ void tsc_boot(void)
         measure_apic_alone(said);
         log_line("tsc: %u kHz (%s; nothing there to check it)", said, source);
     } else {
-        fatal("tsc: its frequency is unknown: the CPU does not tell it, and there is neither an ACPI PM timer nor a PIT that counts; this machine cannot be used");
+        fatal("tsc: its frequency is unknown: the CPU does not tell it, and there is neither an ACPI PM timer nor a PIT that "
+              "counts; this machine cannot be used");
     }
 }
 
