@@ -11,14 +11,8 @@
 extern word physical_pool_offset;
 
 /* Between a pool pointer and its physical address, both ways. Any context. */
-static inline paddr_t virt_to_phys(const void *pointer)
-{
-    return (paddr_t)((word)pointer - physical_pool_offset);
-}
-static inline void *phys_to_virt(paddr_t address)
-{
-    return (void *)((word)address + physical_pool_offset);
-}
+static inline paddr_t virt_to_phys(const void *pointer) { return (paddr_t)((word)pointer - physical_pool_offset); }
+static inline void *phys_to_virt(paddr_t address) { return (void *)((word)address + physical_pool_offset); }
 
 enum { PHYSICAL_WINDOWS = 4, PHYSICAL_WINDOW_SIZE = 1 << 20 };
 

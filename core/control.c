@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * ec_ctrl, sc_ctrl, pt_ctrl, sm_ctrl and the assignment of devices.
+ */
+#include "core/hypercall.h"
+#include "core/lib/bits.h"
+#include "core/schedule.h"
+#include "hal/interrupt.h"
+
+/* A time in ticks as microseconds in two words: bits 32-63, low word. */
+static void time_store(uint64_t ticks, word *high, word *low)
+{
+    uint64_t us = scale_u64(ticks, 1000, boot_info.tsc_khz);
+    *high = (word)(us >> 32);
+    *low = (word)(sizeof(word) == 8 ? us & 0xffffffff : us);
+}
+
+/* General registers, SP, IP and flags of another thread into the caller's UTCB; for one inside a hypercall what it returns to. */
+static unsigned ec_fetch(struct ec *ec, struct ec *target)
+{
+    static const word mtd = NOVA_MTD_GPR_ACDB | NOVA_MTD_GPR_BSD | NOVA_MTD_SP | NOVA_MTD_IP | NOVA_MTD_FLAGS | NOVA_MTD_GPR_R8_R15;
+    frame_state_save(&target->frame, &ec->utcb->state, mtd, 0, 0);
+    ec->utcb->state.mtd = mtd;
+    ec->utcb->state.qual[0] = target->in_event && target->event < NOVA_EVENT_STARTUP && target->event != HAL_PAGE_FAULT;
+    return NOVA_SUCCESS;
+}
+
+static unsigned ec_recall(struct cpu *cpu, struct ec *ec, struct ec *target, bool fetch)
+{
+    target->recall = true;
+    if (target->cpu != cpu) {
+        cpu_post(target->cpu, PENDING_CHECK);
+        /* It may be running at this very moment: its state is not to be had. */
+        return fetch && __atomic_load_n(&target->cpu->current, __ATOMIC_ACQUIRE) == target ? NOVA_COM_TIM
+               : fetch                                                                     ? ec_fetch(ec, target)
+                                                                                           : NOVA_SUCCESS;
+    }
+    return fetch ? ec_fetch(ec, target) : NOVA_SUCCESS;
+}
+
+static unsigned ec_help(struct cpu *cpu, struct ec *ec, struct ec *target, word tls)
+{
+    if (target->cpu != cpu)
+        return NOVA_BAD_CPU;
+    if (target->pd != ec->pd || target->kind == EC_IDLE || target == ec || target->dead || target->utcb->tls != tls)
+        return NOVA_BAD_PAR;
+    struct ec *end = ec_chain_end(target);
+    if (end->blocked || end == ec || (target->kind == EC_LOCAL && !target->busy))
+        return NOVA_BAD_PAR;
+    cpu->sc->helping = true;
+    cpu->current = end;
+    return NOVA_SUCCESS;
+}
+
+unsigned hypercall_ec_ctrl(struct cpu *cpu, struct ec *ec, word *arg)
+{
+    unsigned operation = arg_flags(arg);
+    word selector = arg_selector(arg);
+    struct ec *target;
+    switch (operation) {
+    case NOVA_EC_RECALL:
+        if (!(target = FIND(ec, ec, selector, NOVA_EC_CTRL_PERM)))
+            return NOVA_BAD_CAP;
+        return ec_recall(cpu, ec, target, arg[1] == 1);
+    case NOVA_EC_YIELD:
+        cpu->sc->left = 0;
+        cpu->pending |= PENDING_SCHEDULE;
+        return NOVA_SUCCESS;
+    case NOVA_EC_HELP:
+        if (!(target = FIND(ec, ec, selector, 0)))
+            return NOVA_BAD_CAP;
+        arg[0] = NOVA_SUCCESS;
+        return ec_help(cpu, ec, target, arg[1]);
+    case NOVA_EC_RESCHEDULE:
+        cpu->sc->to_tail = true;
+        cpu->pending |= PENDING_SCHEDULE;
+        return NOVA_SUCCESS;
+    case NOVA_EC_TIME:
+        if (!(target = FIND(ec, ec, selector, 0)))
+            return NOVA_BAD_CAP;
+        time_store(target->time + (target == ec ? time_now() - cpu->since : 0), &arg[1], &arg[2]);
+        return NOVA_SUCCESS;
+    case NOVA_EC_MIGRATE: return FIND(ec, ec, selector, 0) ? NOVA_BAD_PAR : NOVA_BAD_CAP;
+    case NOVA_EC_GET_STATE:
+    case NOVA_EC_SET_STATE:
+        /* For virtual CPUs, of which there are none. */
+        return NOVA_BAD_CAP;
+    case NOVA_EC_MSR: {
+        struct semaphore *semaphore = FIND(semaphore, ec, selector, 0);
+        if (!semaphore || semaphore != kernel_msr_semaphore)
+            return NOVA_BAD_CAP;
+        ec->utcb->items = 0; /* no register is announced: no operation worked */
+        return NOVA_SUCCESS;
+    }
+    default: return NOVA_BAD_PAR;
+    }
+}
+
+unsigned hypercall_sc_ctrl(struct cpu *cpu, struct ec *ec, word *arg)
+{
+    struct sc *sc = FIND(sc, ec, arg_selector(arg), NOVA_SC_CTRL_PERM);
+    if (!sc)
+        return NOVA_BAD_CAP;
+    if (arg_flags(arg) != 0)
+        return NOVA_BAD_PAR;
+    time_store(schedule_time(cpu, sc), &arg[1], &arg[2]);
+    return NOVA_SUCCESS;
+}
+
+unsigned hypercall_pt_ctrl(struct cpu *cpu, struct ec *ec, word *arg)
+{
+    (void)cpu;
+    struct portal *portal = FIND(portal, ec, arg_selector(arg), NOVA_PT_CTRL_PERM);
+    if (!portal)
+        return NOVA_BAD_CAP;
+    portal->id = arg[1];
+    return NOVA_SUCCESS;
+}
+
+static unsigned sm_down(struct cpu *cpu, struct ec *ec, struct semaphore *semaphore, word *arg)
+{
+    struct down down = {.to_zero = arg_flags(arg) & NOVA_SM_ZERO, .deadline = (uint64_t)arg[1] << 32 | (uint32_t)arg[2]};
+    if (semaphore->kind == SEMAPHORE_SIGNAL)
+        return NOVA_BAD_CAP;
+    if (semaphore->kind == SEMAPHORE_GSI) {
+        interrupt_unmask(signal_of(semaphore));
+        if (signal_of(semaphore)->target)
+            return NOVA_SUCCESS;
+    }
+    if (!semaphore_down(cpu, semaphore, ec, &down))
+        return OUTCOME_NONE;
+    if (down.signalled) {
+        arg[1] = down.value;
+        arg[2] = down.count;
+    }
+    return down.timed_out ? NOVA_COM_TIM : NOVA_SUCCESS;
+}
+
+unsigned hypercall_sm_ctrl(struct cpu *cpu, struct ec *ec, word *arg)
+{
+    bool down = arg_flags(arg) & NOVA_SM_DOWN;
+    struct semaphore *semaphore = FIND(semaphore, ec, arg_selector(arg), down ? NOVA_SM_DOWN_PERM : NOVA_SM_UP_PERM);
+    if (!semaphore)
+        return NOVA_BAD_CAP;
+    if (down)
+        return sm_down(cpu, ec, semaphore, arg);
+    semaphore_up(cpu, semaphore);
+    return NOVA_SUCCESS;
+}
+
+unsigned hypercall_assign_pci(struct cpu *cpu, struct ec *ec, word *arg)
+{
+    (void)cpu;
+    return FIND(pd, ec, arg_selector(arg), 0) ? NOVA_BAD_DEV : NOVA_BAD_CAP; /* no IOMMU is driven: boot_info.features */
+}
+
+unsigned hypercall_assign_gsi(struct cpu *cpu, struct ec *ec, word *arg)
+{
+    struct semaphore *semaphore = FIND(semaphore, ec, arg_selector(arg), 0), *target = 0;
+    unsigned flags = arg_flags(arg);
+    if (!semaphore || semaphore->kind != SEMAPHORE_GSI)
+        return NOVA_BAD_CAP;
+    if (arg[3] != ~(word)0) {
+        target = FIND(semaphore, ec, arg[3], 0);
+        if (!target || (target->kind != SEMAPHORE_PLAIN && target != semaphore))
+            return NOVA_BAD_CAP;
+    }
+    struct signal *signal = signal_of(semaphore);
+    if (target == semaphore) {
+        interrupt_chain(cpu, signal, 0);
+        return NOVA_SUCCESS;
+    }
+    if (!cpu_online(arg[2]))
+        return NOVA_BAD_CPU;
+    bool pin = gsi_has_pin(signal->gsi);
+    /* An MSI needs the page of a device that may send it; no device page is known here, so a GSI without a pin has none. */
+    if (!pin || arg[1])
+        return NOVA_BAD_DEV;
+    uint32_t address, data;
+    if (target)
+        interrupt_chain(cpu, signal, target);
+    gsi_route(signal->gsi, (unsigned)arg[2], flags & NOVA_GSI_MODE ? (int)(flags & (NOVA_GSI_LOW | NOVA_GSI_LEVEL)) : -1, &address,
+              &data);
+    arg[1] = address;
+    arg[2] = data;
+    return NOVA_SUCCESS;
+}

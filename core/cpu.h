@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The state of one CPU: what runs, what is ready, what is due. Built of lib types alone, so that every floor can keep its per-CPU part here.
+ * Only the CPU itself touches it, except 'posted' (atomic), the inbox (its lock) and 'epoch_seen', 'flush_done' (atomic, read by others).
+ */
+#ifndef CORE_CPU_H
+#define CORE_CPU_H
+
+#include "core/lib/list.h"
+#include "core/lib/spinlock.h"
+#include "core/lib/treap.h"
+#include "hal/upcall.h"
+
+struct ec;
+struct pd;
+struct sc;
+struct object;
+struct reclaim_item;
+
+enum { PRIORITIES = 128 };
+
+/* Work that this CPU has to look at before it leaves the kernel: bits of cpu->pending (its own) and cpu->posted (from others). */
+enum {
+    PENDING_SCHEDULE = 1 << 0, /* another SC may have to run */
+    PENDING_INBOX = 1 << 1,    /* other CPUs made SCs of ours ready */
+    PENDING_FLUSH = 1 << 2,    /* drop cached translations */
+    PENDING_RECLAIM = 1 << 3,  /* retired objects wait, or somebody waits for our quiescence */
+    PENDING_CHECK = 1 << 4     /* the current EC may have died or been recalled */
+};
+
+struct cpu {
+    struct ec *current; /* its frame is resumed next */
+    struct sc *sc;      /* pays for it */
+    word pending;
+    word posted;
+    unsigned number;
+    struct ec *resumed; /* whose frame was resumed last */
+    struct pd *space;   /* whose memory is active */
+    uint64_t since;     /* TSC when 'resumed' was resumed */
+
+    /* schedule */
+    struct list ready[PRIORITIES];
+    word ready_bits[PRIORITIES / (8 * sizeof(word))];
+    uint64_t slice_start; /* TSC when 'sc' got the CPU */
+    struct sc *idle_sc;
+    struct ec *idle_ec;
+
+    /* timeout */
+    struct treap *timeouts;
+    uint64_t timer_deadline; /* what the timer is set to */
+
+    /* reclaim: the lists of what was retired since the grace period began, and of what waits for its end */
+    struct reclaim_item *retired, **retired_end, *waiting;
+    uint32_t waiting_epoch;
+    uint32_t epoch_seen;
+
+    /* objects whose last capability went in this kernel entry */
+    struct object *unnamed;
+
+    /* cross_cpu */
+    struct spinlock inbox_lock;
+    struct list inbox;
+    uint32_t flush_wanted, flush_done;
+};
+
+/* By number; 0 = not online. */
+extern struct cpu *cpu_table[NOVA_CPUS];
+
+static inline struct cpu *cpu_online(word number) { return number < NOVA_CPUS ? cpu_table[number] : 0; }
+
+/* Leaves work for another CPU and makes it look soon. */
+static inline void cpu_post(struct cpu *to, word bits)
+{
+    __atomic_fetch_or(&to->posted, bits, __ATOMIC_SEQ_CST);
+    cpu_signal(to->number);
+}
+
+#endif

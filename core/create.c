@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * create_pd, create_ec, create_sc, create_pt, create_sm: the new selector is looked at first, the object is made, and its insertion decides. An object that could
+ * not be inserted was never visible and goes the way of any unnamed one.
+ */
+#include "core/hypercall.h"
+#include "core/lib/bits.h"
+#include "core/schedule.h"
+
+static const word host_pages = NOVA_USER_LIMIT >> PAGE_BITS;
+
+/* The selector for the new object is in range and empty. */
+static bool selector_free(const struct ec *ec, word selector)
+{
+    return selector >> SELECTOR_BITS == 0 && !object_space_lookup(&ec->pd->spaces.objects, selector).object;
+}
+
+/* The first capability of a new object; on failure the object goes. */
+static unsigned object_publish(struct cpu *cpu, struct ec *ec, word selector, struct object *object, unsigned permissions)
+{
+    enum object_insert inserted = object_space_insert(&ec->pd->spaces.objects, selector, object, permissions);
+    if (inserted == OBJECT_INSERTED)
+        return NOVA_SUCCESS;
+    object_name(object);
+    object_unname(cpu, object);
+    object_settle(cpu);
+    return inserted == OBJECT_OCCUPIED ? NOVA_BAD_CAP : NOVA_QUO_OOM;
+}
+
+unsigned hypercall_create_pd(struct cpu *cpu, struct ec *ec, word *arg)
+{
+    word selector = arg_selector(arg), half = 4 * sizeof(word);
+    word lower = arg[3] & (((word)1 << half) - 1), upper = arg[3] >> half;
+    struct capability cap = object_space_lookup(&ec->pd->spaces.objects, arg[1]);
+    if (!selector_free(ec, selector) || !cap.object || !object_is(cap.object, &pd_type) || !(cap.permissions & NOVA_PD_CREATE_PD))
+        return NOVA_BAD_CAP;
+    struct pd *parent = CONTAINER(cap.object, struct pd, object);
+    if (lower > upper)
+        return NOVA_BAD_PAR;
+    if (!pd_pay(parent))
+        return NOVA_BAD_CAP;
+    struct pd *pd = pd_create(parent);
+    if (!pd) {
+        object_unref(cpu, &parent->object);
+        return NOVA_QUO_OOM;
+    }
+    unsigned status = quota_move(&parent->account.quota, &pd->account.quota, upper) ? NOVA_SUCCESS : NOVA_BAD_PAR;
+    pd->account.quota.lower = lower;
+    if (status == NOVA_SUCCESS && nova_crd_type(arg[2]) == NOVA_CRD_OBJ) {
+        word result, window = nova_crd(NOVA_CRD_OBJ, 0, 31, NOVA_PERM_ALL);
+        struct transfer_order order = {&ec->pd->spaces, &pd->spaces, arg[2], 0, window};
+        status = space_delegate(&order, &result);
+    }
+    if (status != NOVA_SUCCESS) {
+        object_name(&pd->object);
+        object_unname(cpu, &pd->object);
+        object_settle(cpu);
+        return status;
+    }
+    return object_publish(cpu, ec, selector, &pd->object, cap.permissions);
+}
+
+unsigned hypercall_create_ec(struct cpu *cpu, struct ec *ec, word *arg)
+{
+    word selector = arg_selector(arg), utcb_page = arg[2] >> PAGE_BITS;
+    struct pd *pd = FIND(pd, ec, arg[1], NOVA_PD_CREATE_EC);
+    struct cpu *target = cpu_online(arg[2] & 0xfff);
+    bool global = arg_flags(arg) & NOVA_EC_GLOBAL;
+    if (!selector_free(ec, selector) || !pd)
+        return NOVA_BAD_CAP;
+    if (!target)
+        return NOVA_BAD_CPU;
+    if (!utcb_page && global)
+        return NOVA_BAD_FTR; /* virtual CPUs need VMX or SVM: boot_info.features names neither */
+    if (!utcb_page || utcb_page >= host_pages)
+        return NOVA_BAD_PAR;
+    struct ec_arguments arguments = {cpu, pd, pd, target, global ? EC_GLOBAL : EC_LOCAL, utcb_page, arg[3], arg[4]};
+    struct ec *new;
+    unsigned status = ec_create(&arguments, &new);
+    if (status != NOVA_SUCCESS)
+        return status;
+    struct object *portal = object_space_find(&ec->pd->spaces.objects, selector + 1, &portal_type, 0);
+    if (portal && object_ref(portal))
+        new->oom_portal = portal;
+    if (global) {
+        new->todo = TODO_EVENT;
+        new->event = NOVA_EVENT_STARTUP;
+    }
+    return object_publish(cpu, ec, selector, &new->object, NOVA_EC_ALL);
+}
+
+static void sc_free(struct cpu *cpu, struct reclaim_item *item)
+{
+    struct sc *sc = CONTAINER(item, struct sc, object.item);
+    struct pd *payer = sc->object.payer;
+    object_unref(cpu, &sc->ec->object);
+    slab_free(&payer->account, sc, sizeof *sc);
+    object_unref(cpu, &payer->object);
+}
+
+static void sc_unnamed(struct cpu *cpu, struct object *object)
+{
+    struct sc *sc = CONTAINER(object, struct sc, object);
+    sc->dead = true;
+    inbox_post(cpu, sc->cpu, &sc->inbox);
+}
+
+const struct object_type sc_type = {{sc_free}, NOVA_SC, sc_unnamed};
+
+unsigned hypercall_create_sc(struct cpu *cpu, struct ec *ec, word *arg)
+{
+    word selector = arg_selector(arg), quantum = arg[3] >> 12;
+    unsigned priority = arg[3] & 0xff;
+    struct pd *pd = FIND(pd, ec, arg[1], NOVA_PD_CREATE_SC);
+    struct ec *target = FIND(ec, ec, arg[2], NOVA_EC_BIND_SC);
+    if (!selector_free(ec, selector) || !pd || !target || target->kind != EC_GLOBAL)
+        return NOVA_BAD_CAP;
+    if (!priority || priority >= PRIORITIES || !quantum)
+        return NOVA_BAD_PAR;
+    if (!pd_pay(pd))
+        return NOVA_BAD_CAP;
+    struct sc *sc = slab_alloc(&pd->account, sizeof *sc);
+    if (!sc || !object_ref(&target->object)) {
+        if (sc)
+            slab_free(&pd->account, sc, sizeof *sc);
+        object_unref(cpu, &pd->object);
+        return sc ? NOVA_BAD_CAP : NOVA_QUO_OOM;
+    }
+    sc_init(sc, pd, target, target->cpu, priority, quantum);
+    unsigned status = object_publish(cpu, ec, selector, &sc->object, NOVA_SC_ALL);
+    inbox_post(cpu, sc->cpu, &sc->inbox);
+    return status;
+}
+
+unsigned hypercall_create_pt(struct cpu *cpu, struct ec *ec, word *arg)
+{
+    word selector = arg_selector(arg);
+    struct pd *pd = FIND(pd, ec, arg[1], NOVA_PD_CREATE_PT);
+    struct ec *target = FIND(ec, ec, arg[2], NOVA_EC_BIND_PT);
+    if (!selector_free(ec, selector) || !pd || !target || target->kind != EC_LOCAL)
+        return NOVA_BAD_CAP;
+    if (arg[4] >= NOVA_USER_LIMIT)
+        return NOVA_BAD_PAR;
+    struct portal *portal = portal_create(pd, target, arg[3], arg[4]);
+    return portal ? object_publish(cpu, ec, selector, &portal->object, NOVA_PT_ALL) : NOVA_QUO_OOM;
+}
+
+unsigned hypercall_create_sm(struct cpu *cpu, struct ec *ec, word *arg)
+{
+    word selector = arg_selector(arg);
+    struct pd *pd = FIND(pd, ec, arg[1], NOVA_PD_CREATE_SM);
+    struct semaphore *target = arg[3] ? FIND(semaphore, ec, arg[3], 0) : 0, *semaphore;
+    if (!selector_free(ec, selector) || !pd || (arg[3] && (!target || target->kind != SEMAPHORE_PLAIN)))
+        return NOVA_BAD_CAP;
+    unsigned status = semaphore_create(pd, arg[2], target, &semaphore);
+    return status == NOVA_SUCCESS ? object_publish(cpu, ec, selector, &semaphore->object, NOVA_SM_ALL) : status;
+}

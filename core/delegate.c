@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Delegation: from a PD or from the kernel, for the three kinds of resources. One sender mapping at a time: its tree lock keeps it in place while the
+ * receiver's space gets the child. Occupied places are skipped, page by page.
+ */
+#include "core/lib/bits.h"
+#include "core/spaces.h"
+
+/* The part of the receiver's space that is concerned. source, target: first units; count units; mask: permissions of item and window. */
+struct piece {
+    word source, target, count;
+    unsigned mask;
+    unsigned flags;
+    unsigned type; /* enum memory_type, for memory from the kernel */
+};
+
+typeof(kernel_object) kernel_object;
+
+static const word host_pages = NOVA_USER_LIMIT >> PAGE_BITS;
+
+/* Decides what goes where: abi.md section 3, Delegate. False = nothing in common. */
+static bool piece_decode(const struct transfer_order *order, struct piece *piece, word *result)
+{
+    unsigned type = nova_crd_type(order->crd), so = nova_crd_order(order->crd), ro = nova_crd_order(order->window);
+    unsigned mask = nova_crd_perm(order->crd) & nova_crd_perm(order->window);
+    word sfirst, slast, rfirst, rlast, hotspot = order->control >> 12;
+    *result = 0;
+    if (!type || type != nova_crd_type(order->window) || !mask)
+        return false;
+    if (!crd_range(order->crd, &sfirst, &slast) || !crd_range(order->window, &rfirst, &rlast))
+        return false;
+    unsigned common = so < ro ? so : ro;
+    if (type == NOVA_CRD_PIO) {
+        if (sfirst > rlast || rfirst > slast)
+            return false;
+        sfirst = rfirst = word_max(sfirst, rfirst);
+        slast = word_min(slast, rlast);
+    } else if (ro > so) {
+        rfirst += hotspot & (rlast - rfirst) & ~(slast - sfirst);
+    } else {
+        sfirst += hotspot & (slast - sfirst) & ~(rlast - rfirst);
+        slast = sfirst + (rlast - rfirst);
+    }
+    *piece = (struct piece){.source = sfirst, .target = rfirst, .count = slast - sfirst + 1, .mask = mask};
+    /* The sender's range may be cut at the end of its space, the receiver's must not be left either. */
+    word room = space_limit(type) - rfirst;
+    if (piece->count - 1 > room)
+        piece->count = room + 1;
+    *result = nova_crd(type, rfirst, common, mask);
+    return true;
+}
+
+/* Enters [at, stop) of the receiver's space, which is empty there and on one side of the user limit. Under tree and space lock; false = out of memory. */
+static bool range_add(struct range_space *to, word at, word stop, const struct mapping *template)
+{
+    struct page_reserve reserve = {0, 0};
+    struct range *range = slab_alloc(to->space.account, sizeof *range);
+    if (!range)
+        return false;
+    if (!range_prepare(to, at, stop - at, template->flags, &reserve)) {
+        slab_free(to->space.account, range, sizeof *range);
+        return false;
+    }
+    range->mapping = *template;
+    range->mapping.space = &to->space;
+    range->mapping.base = at;
+    range->count = stop - at;
+    mapping_link(&range->mapping, template->parent);
+    range_enter(to, range, &reserve);
+    range_unprepare(to, &reserve);
+    return true;
+}
+
+/* Enters the piece wherever the receiver's space is empty. Under the tree lock. value: of its first unit. */
+static bool range_fill(struct range_space *to, const struct piece *piece, struct mapping *parent, word value, unsigned rights,
+                       uint8_t lock)
+{
+    word at = piece->target, end = at + piece->count;
+    bool enough = true, memory = to->space.type == NOVA_CRD_MEM;
+    spin_lock(&to->space.lock);
+    while (at < end && enough) {
+        struct range *next = range_next(to, at);
+        if (next && next->mapping.base <= at) {
+            at = range_end(next);
+            continue;
+        }
+        word stop = next && next->mapping.base < end ? next->mapping.base : end;
+        if (memory && at < host_pages && stop > host_pages)
+            stop = host_pages;
+        unsigned flags = piece->flags | (memory && at >= host_pages ? 0 : MAPPING_HOST);
+        struct mapping template = {.value = value + (at - piece->target),
+                                   .parent = parent,
+                                   .rights = (uint8_t)rights,
+                                   .flags = (uint8_t)flags,
+                                   .lock = lock,
+                                   .type = (uint8_t)piece->type};
+        enough = range_add(to, at, stop, &template);
+        at = stop;
+    }
+    spin_unlock(&to->space.lock);
+    return enough;
+}
+
+/* From one PD's ranges to another's. */
+static bool ranges_delegate(struct range_space *from, struct range_space *to, const struct piece *whole)
+{
+    word at = whole->source, end = at + whole->count;
+    while (at < end) {
+        spin_lock(&from->space.lock);
+        struct range *range = range_next(from, at);
+        word base = range ? range->mapping.base : end;
+        uint8_t lock = range ? range->mapping.lock : 0;
+        spin_unlock(&from->space.lock);
+        if (base >= end)
+            return true;
+        if (at < base)
+            at = base;
+
+        /* Now with the lock of its tree, in the right order; the range may have changed in between. */
+        bool enough = true;
+        mapping_lock(lock);
+        spin_lock(&from->space.lock);
+        range = range_find(from, at);
+        bool same = range && range->mapping.lock == lock;
+        word stop = range ? word_min(range_end(range), end) : at;
+        spin_unlock(&from->space.lock);
+        if (same) {
+            struct mapping *parent = &range->mapping;
+            unsigned rights = parent->rights & whole->mask;
+            struct piece part = {at, whole->target + (at - whole->source), stop - at, whole->mask, whole->flags, parent->type};
+            if (rights && !(parent->flags & MAPPING_FIXED))
+                enough = range_fill(to, &part, parent, parent->value + (at - parent->base), rights, lock);
+            at = stop;
+        } else if (!range)
+            at++;
+        mapping_unlock(lock);
+        if (!enough)
+            return false;
+    }
+    return true;
+}
+
+/* Physical memory and ports that no PD holds: everything but the hidden ranges, one tree for each part. */
+static bool ranges_from_kernel(struct range_space *to, const struct piece *whole)
+{
+    bool memory = to->space.type == NOVA_CRD_MEM;
+    word at = whole->source, end = at + whole->count;
+    while (at < end) {
+        word stop = end;
+        bool hidden = false;
+        for (unsigned i = 0; memory && i < boot_info.hiddens; i++) {
+            uint64_t first = boot_info.hidden[i].begin >> PAGE_BITS, beyond = boot_info.hidden[i].end >> PAGE_BITS;
+            if (at >= first && at < beyond) {
+                hidden = true;
+                stop = beyond < end ? (word)beyond : end;
+                break;
+            }
+            if (first > at && first < stop)
+                stop = (word)first;
+        }
+        struct piece part = {at, whole->target + (at - whole->source), stop - at, whole->mask, whole->flags, whole->type};
+        if (!hidden) {
+            uint8_t lock = mapping_lock_choose(&to->space, part.target);
+            mapping_lock(lock);
+            bool enough = range_fill(to, &part, 0, at, whole->mask & 7, lock);
+            mapping_unlock(lock);
+            if (!enough)
+                return false;
+        }
+        at = stop;
+    }
+    return true;
+}
+
+static bool object_fill(struct object_space *to, word selector, struct object *object, unsigned permissions, struct mapping *parent,
+                        uint8_t lock)
+{
+    bool enough = true;
+    if (!permissions)
+        return true;
+    spin_lock(&to->space.lock);
+    struct mapping *slot = object_space_slot(to, selector);
+    if (!slot && (enough = object_space_grow(to, selector)))
+        slot = object_space_slot(to, selector);
+    if (enough && !slot->value)
+        slot_fill(to, slot, selector, object, permissions, parent, lock);
+    spin_unlock(&to->space.lock);
+    return enough;
+}
+
+static bool objects_delegate(struct object_space *from, struct object_space *to, const struct piece *piece)
+{
+    word end = piece->source + piece->count;
+    for (word at = piece->source; (at = object_space_skip(from, at, end)) < end; at++) {
+        struct mapping *slot = object_space_slot(from, at);
+        if (!slot->value)
+            continue;
+        uint8_t lock = __atomic_load_n(&slot->lock, __ATOMIC_RELAXED);
+        mapping_lock(lock);
+        struct capability cap = slot_capability(slot);
+        bool enough = true, same = slot->lock == lock;
+        if (same && cap.object)
+            enough = object_fill(to, piece->target + (at - piece->source), cap.object, cap.permissions & piece->mask, slot, lock);
+        mapping_unlock(lock);
+        if (!enough)
+            return false;
+        if (!same)
+            at--;
+    }
+    return true;
+}
+
+static bool objects_from_kernel(struct object_space *to, const struct piece *piece)
+{
+    for (word i = 0; i < piece->count && piece->source + i < KERNEL_OBJECTS; i++) {
+        struct object *object = kernel_object[piece->source + i].object;
+        word target = piece->target + i;
+        if (!object)
+            continue;
+        uint8_t lock = mapping_lock_choose(&to->space, target);
+        mapping_lock(lock);
+        bool enough = object_fill(to, target, object, kernel_object[piece->source + i].permissions & piece->mask, 0, lock);
+        mapping_unlock(lock);
+        if (!enough)
+            return false;
+    }
+    return true;
+}
+
+enum nova_status space_delegate(const struct transfer_order *order, word *result)
+{
+    struct piece piece;
+    if (!piece_decode(order, &piece, result))
+        return NOVA_SUCCESS;
+    if (order->control & NOVA_ITEM_GUEST && boot_info.features & (NOVA_FEATURE_VMX | NOVA_FEATURE_SVM))
+        piece.flags |= MAPPING_GUEST;
+    if (order->control & NOVA_ITEM_DEVICE && boot_info.features & NOVA_FEATURE_IOMMU)
+        piece.flags |= MAPPING_DEVICE;
+    if (!order->from && order->control & NOVA_ITEM_WRITE_COMBINE)
+        piece.type = MEMORY_WRITE_COMBINE;
+    bool enough = false;
+    switch (nova_crd_type(order->crd)) {
+    case NOVA_CRD_MEM:
+        enough = order->from ? ranges_delegate(&order->from->memory, &order->to->memory, &piece)
+                             : ranges_from_kernel(&order->to->memory, &piece);
+        break;
+    case NOVA_CRD_PIO:
+        enough = order->from ? ranges_delegate(&order->from->ports, &order->to->ports, &piece)
+                             : ranges_from_kernel(&order->to->ports, &piece);
+        break;
+    case NOVA_CRD_OBJ:
+        enough = order->from ? objects_delegate(&order->from->objects, &order->to->objects, &piece)
+                             : objects_from_kernel(&order->to->objects, &piece);
+        break;
+    }
+    return enough ? NOVA_SUCCESS : NOVA_QUO_OOM;
+}
+
+enum nova_status space_give_memory(struct spaces *spaces, word page, word count, word frame, unsigned rights, unsigned flags)
+{
+    struct range_space *space = &spaces->memory;
+    uint8_t lock = mapping_lock_choose(&space->space, page);
+    struct mapping template = {.value = frame, .rights = (uint8_t)rights, .flags = (uint8_t)(flags | MAPPING_HOST), .lock = lock};
+    enum nova_status status = NOVA_BAD_PAR;
+    mapping_lock(lock);
+    spin_lock(&space->space.lock);
+    struct range *there = range_next(space, page);
+    if (!there || there->mapping.base >= page + count)
+        status = range_add(space, page, page + count, &template) ? NOVA_SUCCESS : NOVA_QUO_OOM;
+    spin_unlock(&space->space.lock);
+    mapping_unlock(lock);
+    return status;
+}

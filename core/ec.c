@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Making, blocking, waking and stopping of ECs. A dead EC's UTCB disappears from its PD at once (abi.md section 6, create_ec); everything else is undone on its
+ * own CPU, and the memory after a grace period.
+ */
+#include "core/ec.h"
+
+#include "core/lib/assert.h"
+#include "core/schedule.h"
+#include "hal/physical.h"
+
+static void fpu_free(struct account *account, void *area)
+{
+    if (fpu_size() > SLAB_MAX)
+        account_page_free(account, area, 1);
+    else
+        slab_free(account, area, fpu_size());
+}
+
+static void *fpu_alloc(struct account *account)
+{
+    void *area = fpu_size() > SLAB_MAX ? account_page_alloc(account, 1) : slab_alloc(account, fpu_size());
+    if (area)
+        fpu_init(area);
+    return area;
+}
+
+static void ec_memory_free(struct ec *ec)
+{
+    struct account *account = &ec->object.payer->account;
+    if (ec->frame.fpu)
+        fpu_free(account, ec->frame.fpu);
+    if (ec->utcb)
+        account_page_free(account, ec->utcb, 0);
+    slab_free(account, ec, sizeof *ec);
+}
+
+static void ec_free(struct cpu *cpu, struct reclaim_item *item)
+{
+    struct ec *ec = CONTAINER(item, struct ec, object.item);
+    struct pd *payer = ec->object.payer, *pd = ec->pd;
+    if (ec->oom_portal)
+        object_unref(cpu, ec->oom_portal);
+    ec_memory_free(ec);
+    object_unref(cpu, &pd->object);
+    object_unref(cpu, &payer->object);
+}
+
+static void ec_unnamed(struct cpu *cpu, struct object *object) { ec_stop(cpu, CONTAINER(object, struct ec, object)); }
+
+const struct object_type ec_type = {{ec_free}, NOVA_EC, ec_unnamed};
+
+static void ec_arrive(struct cpu *cpu, struct inbox_item *item);
+
+static void ec_init(struct ec *ec, const struct ec_arguments *arguments)
+{
+    object_init(&ec->object, &ec_type, arguments->payer);
+    ec->object.refs = 2;
+    ec->kind = (uint8_t)arguments->kind;
+    ec->pd = arguments->pd;
+    ec->cpu = arguments->cpu;
+    ec->event_base = arguments->event_base;
+    list_init(&ec->sleepers);
+    list_init(&ec->waiter.link);
+    list_init(&ec->sibling);
+    inbox_item_init(&ec->inbox, ec_arrive);
+    frame_init(&ec->frame, 0, arguments->sp);
+}
+
+enum nova_status ec_create(const struct ec_arguments *arguments, struct ec **result)
+{
+    struct account *account = &arguments->payer->account;
+    struct ec *ec = slab_alloc(account, sizeof *ec);
+    if (!ec)
+        return NOVA_QUO_OOM;
+    ec_init(ec, arguments);
+    ec->utcb_page = arguments->utcb_page;
+    enum nova_status status = NOVA_QUO_OOM;
+    ec->frame.fpu = fpu_alloc(account);
+    ec->utcb = account_page_alloc(account, 0);
+    if (ec->frame.fpu && ec->utcb) {
+        /* All references before the UTCB can be seen. */
+        if (!object_ref(&arguments->payer->object))
+            status = NOVA_BAD_CAP;
+        else if (!object_ref(&arguments->pd->object)) {
+            __atomic_fetch_sub(&arguments->payer->object.refs, 1, __ATOMIC_RELEASE);
+            status = NOVA_BAD_CAP;
+        } else {
+            status = space_give_memory(&ec->pd->spaces, ec->utcb_page, 1, (word)(virt_to_phys(ec->utcb) >> PAGE_BITS), NOVA_MEM_RW,
+                                       MAPPING_FIXED);
+            if (status != NOVA_SUCCESS) {
+                __atomic_fetch_sub(&arguments->payer->object.refs, 1, __ATOMIC_RELEASE);
+                __atomic_fetch_sub(&arguments->pd->object.refs, 1, __ATOMIC_RELEASE);
+            }
+        }
+    }
+    if (status != NOVA_SUCCESS) {
+        ec_memory_free(ec);
+        return status;
+    }
+    spin_lock(&ec->pd->ecs_lock);
+    list_append(&ec->pd->ecs, &ec->sibling);
+    bool dying = ec->pd->dying;
+    spin_unlock(&ec->pd->ecs_lock);
+    if (dying)
+        ec_stop(arguments->self, ec);
+    *result = ec;
+    return NOVA_SUCCESS;
+}
+
+struct ec *ec_create_idle(struct cpu *cpu, struct pd *pd)
+{
+    struct ec_arguments arguments = {cpu, pd, pd, cpu, EC_IDLE, 0, 0, 0};
+    struct ec *ec = slab_alloc(&pd->account, sizeof *ec);
+    if (!ec)
+        return 0;
+    ec_init(ec, &arguments);
+    ec->frame.resume = RESUME_IDLE;
+    return ec;
+}
+
+void ec_discard(struct cpu *cpu, struct ec *ec)
+{
+    ec_stop(cpu, ec);
+    object_unref(cpu, &ec->object);
+}
+
+void ec_stop(struct cpu *cpu, struct ec *ec)
+{
+    if (__atomic_test_and_set(&ec->dead, __ATOMIC_ACQ_REL))
+        return;
+    spin_lock(&ec->pd->ecs_lock);
+    list_remove(&ec->sibling);
+    spin_unlock(&ec->pd->ecs_lock);
+    wait_queue_leave(&ec->waiter);
+    if (ec->utcb)
+        space_take_memory(cpu, &ec->pd->spaces, ec->utcb_page, 1);
+    inbox_post(cpu, ec->cpu, &ec->inbox);
+}
+
+void ec_unblock(struct cpu *cpu, struct ec *ec)
+{
+    ec->blocked = false;
+    timeout_cancel(cpu, &ec->timeout);
+    ec_stir(cpu, ec);
+}
+
+void ec_stir(struct cpu *cpu, struct ec *ec)
+{
+    ec = ec_chain_end(ec);
+    while (!list_empty(&ec->sleepers)) {
+        struct sc *sc = CONTAINER(ec->sleepers.next, struct sc, link);
+        list_remove(&sc->link);
+        schedule_ready(cpu, sc);
+    }
+}
+
+void ec_wake(struct cpu *cpu, struct ec *ec)
+{
+    if (ec->cpu == cpu) {
+        ec_unblock(cpu, ec);
+        return;
+    }
+    ec->woken = true;
+    inbox_post(cpu, ec->cpu, &ec->inbox);
+}
+
+/* The dead EC leaves its call chain: the caller gets COM_ABT (or is killed, for an event, when it runs next), the callee has nobody to reply to. */
+static void ec_leave_chain(struct cpu *cpu, struct ec *ec)
+{
+    ec_stir(cpu, ec);
+    if (ec->caller) {
+        struct ec *caller = ec->caller;
+        caller->callee = 0;
+        ec->caller = 0;
+        if (caller->in_event)
+            caller->event_lost = true;
+        else
+            caller->frame.arg[0] = NOVA_COM_ABT;
+        caller->in_event = false;
+    }
+    if (ec->callee) {
+        ec->callee->caller = 0;
+        ec->callee = 0;
+    }
+    cpu->pending |= PENDING_CHECK;
+}
+
+static void ec_arrive(struct cpu *cpu, struct inbox_item *item)
+{
+    struct ec *ec = CONTAINER(item, struct ec, inbox);
+    if (__atomic_exchange_n(&ec->woken, false, __ATOMIC_ACQ_REL))
+        ec_unblock(cpu, ec);
+    if (!ec->dead || ec->gone)
+        return;
+    ec->gone = true;
+    timeout_cancel(cpu, &ec->timeout);
+    ec_leave_chain(cpu, ec);
+    object_unref(cpu, &ec->object);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Execution context: a thread (global), a portal handler (local) or the idle loop of a CPU. Bound to one CPU, where its state is changed; other CPUs leave
+ * word by 'recall', 'dead' and the inbox. Besides the reference for its capabilities it carries one from creation until its CPU has taken it out of the call chain.
+ *
+ * Call chains: A->callee == B and B->caller == A while A waits for B's reply. An SC runs the last EC of the chain that starts at its own EC.
+ */
+#ifndef CORE_EC_H
+#define CORE_EC_H
+
+#include "core/inbox.h"
+#include "core/pd.h"
+#include "core/sc.h"
+#include "core/timeout.h"
+#include "core/wait_queue.h"
+
+enum ec_kind { EC_IDLE, EC_GLOBAL, EC_LOCAL };
+
+/* What the EC still has to do before it runs user code again. */
+enum ec_todo {
+    TODO_NONE,
+    TODO_HYPERCALL, /* decode and do the hypercall in the frame (again) */
+    TODO_EVENT      /* deliver ec->event */
+};
+
+/* What a blocked EC waits for: decides how it goes on. */
+enum ec_wait {
+    WAIT_DOWN,  /* semaphore down: gets a status */
+    WAIT_CALL,  /* reply with semaphore to a call: the call is repeated */
+    WAIT_EVENT, /* reply with semaphore to an event: just goes on */
+    WAIT_EVER   /* a global EC that replied */
+};
+
+struct ec {
+    struct object object;
+    struct frame frame;
+    uint8_t todo;    /* enum ec_todo */
+    uint8_t recall;  /* event 31 before it next runs user code; set from any CPU */
+    uint8_t kind;    /* enum ec_kind */
+    uint8_t wait;    /* enum ec_wait */
+    bool busy;       /* local: between call and reply */
+    bool blocked;    /* waits; runs nothing */
+    bool in_event;   /* waits for the reply to an event, not to a call */
+    bool event_lost; /* the handler of its event died: to be killed when it runs next */
+    bool dead;       /* no capability names it any more; set from any CPU */
+    bool gone;       /* its CPU has seen that it is dead */
+    struct ec *caller, *callee;
+    struct nova_utcb *utcb; /* kernel address */
+    struct pd *pd;          /* a reference */
+    struct cpu *cpu;
+    struct list sleepers; /* SCs that wait until it is unblocked */
+    struct inbox_item inbox;
+    bool woken; /* inbox: to be unblocked */
+
+    uint32_t event; /* TODO_EVENT: its number, and what the portal gets as qual[] */
+    word event_base;
+    word event_error, event_address;
+
+    struct waiter waiter; /* in a semaphore's queue */
+    struct timeout timeout;
+
+    struct object *oom_portal; /* a reference, or 0 */
+    word utcb_page;
+    uint64_t time;       /* execution time, TSC ticks */
+    struct list sibling; /* in pd->ecs */
+};
+
+extern const struct object_type ec_type;
+
+struct ec_arguments {
+    struct cpu *self; /* the calling CPU */
+    struct pd *payer, *pd;
+    struct cpu *cpu;
+    enum ec_kind kind;
+    word utcb_page, sp, event_base;
+};
+
+/* Makes an EC including UTCB and FPU area. NOVA_BAD_PAR: UTCB address in use; NOVA_QUO_OOM. */
+enum nova_status ec_create(const struct ec_arguments *arguments, struct ec **result);
+
+/* The idle EC of a CPU. */
+struct ec *ec_create_idle(struct cpu *cpu, struct pd *pd);
+
+/* Frees an EC that was never visible, at once. */
+void ec_discard(struct cpu *cpu, struct ec *ec);
+
+/* The EC stops for good (its last capability went, or it was killed); any CPU, no locks held. */
+void ec_stop(struct cpu *cpu, struct ec *ec);
+
+/* Blocks the EC that runs / unblocks one; on its own CPU. */
+static inline void ec_block(struct cpu *cpu, struct ec *ec, enum ec_wait why)
+{
+    ec->blocked = true;
+    ec->wait = (uint8_t)why;
+    cpu->pending |= PENDING_CHECK;
+}
+void ec_unblock(struct cpu *cpu, struct ec *ec);
+
+/* Makes an EC's own CPU unblock it. */
+void ec_wake(struct cpu *cpu, struct ec *ec);
+
+/* Lets the SCs that sleep with the last EC of the chain from here on look again what they can run. */
+void ec_stir(struct cpu *cpu, struct ec *ec);
+
+/* Last EC of the call chain. */
+static inline struct ec *ec_chain_end(struct ec *ec)
+{
+    while (ec->callee)
+        ec = ec->callee;
+    return ec;
+}
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * An event is a call whose message is the EC's own state. Only the portal's MTD decides what the handler sees.
+ */
+#include "core/event.h"
+
+#include "core/lib/log.h"
+
+/* Bits that mean something for threads (abi.md section 4). */
+static const word thread_mtd = NOVA_MTD_GPR_ACDB | NOVA_MTD_GPR_BSD | NOVA_MTD_SP | NOVA_MTD_IP | NOVA_MTD_FLAGS | NOVA_MTD_QUAL |
+                               NOVA_MTD_GPR_R8_R15 | NOVA_MTD_FPU;
+
+enum { STATE_WORDS = (offsetof(struct nova_utcb, state.fpu) - offsetof(struct nova_utcb, state)) / sizeof(word) };
+
+void event_deliver(struct cpu *cpu, struct ec *ec)
+{
+    struct object *object = object_space_find(&ec->pd->spaces.objects, ec->event_base + ec->event, &portal_type, 0);
+    struct portal *portal = object ? CONTAINER(object, struct portal, object) : 0;
+    struct ec *handler = portal ? portal->ec : 0;
+    if (!portal)
+        ec_kill(cpu, ec, "no portal for it");
+    else if (handler->dead)
+        ec_kill(cpu, ec, "the portal's handler is dead");
+    else if (handler->cpu != cpu)
+        ec_kill(cpu, ec, "the portal's handler is on another CPU");
+    else if (handler->busy)
+        ipc_help(cpu, ec, handler);
+    else {
+        word mtd = portal->mtd & thread_mtd;
+        frame_state_save(&ec->frame, &handler->utcb->state, mtd, ec->event_error, ec->event_address);
+        handler->utcb->state.mtd = mtd;
+        handler->utcb->items = nova_items(mtd & NOVA_MTD_FPU ? NOVA_UTCB_WORDS : STATE_WORDS, 0);
+        ec->todo = TODO_NONE;
+        ec->in_event = true;
+        ipc_enter(cpu, ec, portal);
+    }
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Decoding by table. call and reply are here, the others in create.c, control.c and resources.c.
+ */
+#include "core/hypercall.h"
+
+static unsigned hypercall_call(struct cpu *cpu, struct ec *ec, word *arg)
+{
+    struct capability cap = object_space_lookup(&ec->pd->spaces.objects, arg_selector(arg));
+    if (!cap.object || !object_is(cap.object, &portal_type) || !(cap.permissions & NOVA_PT_CALL_PERM))
+        return NOVA_BAD_CAP;
+    return ipc_call(cpu, ec, CONTAINER(cap.object, struct portal, object), arg_flags(arg) & NOVA_CALL_NOBLOCK);
+}
+
+static unsigned hypercall_reply(struct cpu *cpu, struct ec *ec, word *arg)
+{
+    word selector = arg_selector(arg);
+    ipc_reply(cpu, ec, selector ? FIND(semaphore, ec, selector, NOVA_SM_DOWN_PERM) : 0);
+    return OUTCOME_NONE;
+}
+
+static const hypercall_handler handlers[NOVA_HYPERCALLS] = {
+    [NOVA_CALL] = hypercall_call,           [NOVA_REPLY] = hypercall_reply,           [NOVA_CREATE_PD] = hypercall_create_pd,
+    [NOVA_CREATE_EC] = hypercall_create_ec, [NOVA_CREATE_SC] = hypercall_create_sc,   [NOVA_CREATE_PT] = hypercall_create_pt,
+    [NOVA_CREATE_SM] = hypercall_create_sm, [NOVA_REVOKE] = hypercall_revoke,         [NOVA_MISC] = hypercall_misc,
+    [NOVA_EC_CTRL] = hypercall_ec_ctrl,     [NOVA_SC_CTRL] = hypercall_sc_ctrl,       [NOVA_PT_CTRL] = hypercall_pt_ctrl,
+    [NOVA_SM_CTRL] = hypercall_sm_ctrl,     [NOVA_ASSIGN_PCI] = hypercall_assign_pci, [NOVA_ASSIGN_GSI] = hypercall_assign_gsi,
+    [NOVA_PD_CTRL] = hypercall_pd_ctrl,
+};
+
+void hypercall_execute(struct cpu *cpu, struct ec *ec)
+{
+    word *arg = ec->frame.arg;
+    unsigned outcome = handlers[arg[0] & (NOVA_HYPERCALLS - 1)](cpu, ec, arg);
+    if (outcome != OUTCOME_NONE)
+        arg[0] = outcome;
+}

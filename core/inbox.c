@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Items are taken out one at a time: a delivered item may be posted again at once.
+ */
+#include "core/inbox.h"
+
+void inbox_post(struct cpu *from, struct cpu *to, struct inbox_item *item)
+{
+    spin_lock(&to->inbox_lock);
+    bool linked = !list_empty(&item->link);
+    if (!linked)
+        list_append(&to->inbox, &item->link);
+    spin_unlock(&to->inbox_lock);
+    if (from == to)
+        to->pending |= PENDING_INBOX;
+    else if (!linked)
+        cpu_post(to, PENDING_INBOX);
+}
+
+void inbox_deliver(struct cpu *cpu)
+{
+    for (;;) {
+        struct inbox_item *item = 0;
+        spin_lock(&cpu->inbox_lock);
+        if (!list_empty(&cpu->inbox)) {
+            item = CONTAINER(cpu->inbox.next, struct inbox_item, link);
+            list_remove(&item->link);
+        }
+        spin_unlock(&cpu->inbox_lock);
+        if (!item)
+            return;
+        item->deliver(cpu, item);
+    }
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Work for another CPU's own data: an item is linked into that CPU's inbox and delivered there, before it next leaves the kernel. An item is linked once at a
+ * time; posting a linked one is harmless, so deliver looks at what there is to do. Lock: inbox_lock, innermost.
+ */
+#ifndef CORE_INBOX_H
+#define CORE_INBOX_H
+
+#include "core/cpu.h"
+
+struct inbox_item {
+    struct list link;
+    void (*deliver)(struct cpu *cpu, struct inbox_item *item);
+};
+
+static inline void inbox_item_init(struct inbox_item *item, void (*deliver)(struct cpu *cpu, struct inbox_item *item))
+{
+    list_init(&item->link);
+    item->deliver = deliver;
+}
+
+/* Posts an item to a CPU, also to the calling one itself. */
+void inbox_post(struct cpu *from, struct cpu *to, struct inbox_item *item);
+
+/* Delivers all that is there; called for PENDING_INBOX. */
+void inbox_deliver(struct cpu *cpu);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The kernel as a function: entries from the port, and the one way out. On the way out everything that waits for this CPU is attended to, the current EC does what
+ * it still has to do, and its address space and registers are made ready. Interrupts are off throughout; when an EC keeps the kernel busy, the port opens a window.
+ */
+#include "core/event.h"
+#include "core/hypercall.h"
+#include "core/schedule.h"
+#include "core/shootdown.h"
+
+/* Steps of one EC's unfinished work before interrupts get a chance. */
+enum { LEAVE_STEPS = 16 };
+
+/* What other CPUs and this one left to do, except reclaim: that comes last. */
+static void attend(struct cpu *cpu)
+{
+    cpu->pending |= __atomic_exchange_n(&cpu->posted, 0, __ATOMIC_SEQ_CST);
+    if (cpu->pending & PENDING_FLUSH)
+        shootdown_serve(cpu);
+    if (cpu->pending & PENDING_INBOX)
+        inbox_deliver(cpu);
+    if (cpu->pending & (PENDING_SCHEDULE | PENDING_CHECK))
+        ipc_resolve(cpu);
+    cpu->pending &= PENDING_RECLAIM;
+}
+
+/* One step of what the EC has to do before it can run user code. */
+static void proceed(struct cpu *cpu, struct ec *ec)
+{
+    if (ec->event_lost)
+        ec_kill(cpu, ec, "the portal's handler died before it replied");
+    else if (ec->todo == TODO_HYPERCALL) {
+        ec->todo = TODO_NONE;
+        hypercall_execute(cpu, ec);
+    } else if (ec->todo == TODO_EVENT)
+        event_deliver(cpu, ec);
+    else {
+        ec->recall = false;
+        event_raise(ec, NOVA_EVENT_RECALL, 0, 0);
+    }
+}
+
+static void space_enter(struct cpu *cpu, struct pd *pd)
+{
+    cpu_set_add(pd->cpus, cpu->number);
+    cpu->space = pd;
+    mmu_activate(&pd->mmu);
+}
+
+static void switch_to(struct cpu *cpu, struct ec *ec)
+{
+    uint64_t now = time_now();
+    cpu->resumed->time += now - cpu->since;
+    cpu->since = now;
+    frame_switch(&cpu->resumed->frame, &ec->frame);
+    /* The idle EC needs no space of its own: the last one stays until somebody else comes, or until it dies. */
+    if (ec->pd != cpu->space && ec->kind != EC_IDLE)
+        space_enter(cpu, ec->pd);
+    cpu->resumed = ec;
+}
+
+static struct frame *kernel_leave(struct cpu *cpu)
+{
+    for (unsigned steps = 0;;) {
+        if (__builtin_expect((cpu->pending & ~(word)PENDING_RECLAIM) | __atomic_load_n(&cpu->posted, __ATOMIC_RELAXED), 0))
+            attend(cpu);
+        struct ec *ec = cpu->current;
+        if (__builtin_expect(ec->todo | ec->recall | ec->event_lost, 0)) {
+            if (++steps > LEAVE_STEPS)
+                return 0;
+            proceed(cpu, ec);
+            continue;
+        }
+        if (cpu->pending & ~(word)PENDING_RECLAIM)
+            continue;
+        if (ec != cpu->resumed)
+            switch_to(cpu, ec);
+        if (__builtin_expect(!cpu->pending, 1))
+            return &ec->frame;
+        /* Nothing of this entry is needed any more. What is freed may belong to a PD whose space is still loaded. */
+        if (cpu->space->dying && ec->kind == EC_IDLE)
+            space_enter(cpu, ec->pd);
+        cpu->pending = 0;
+        reclaim_poll(cpu);
+        if (!cpu->pending)
+            return &ec->frame;
+    }
+}
+
+struct frame *kernel_hypercall(struct cpu *cpu)
+{
+    hypercall_execute(cpu, cpu->current);
+    return kernel_leave(cpu);
+}
+
+struct frame *kernel_exception(struct cpu *cpu, unsigned vector, word error, word address)
+{
+    event_raise(cpu->current, vector, error, address);
+    return kernel_leave(cpu);
+}
+
+struct frame *kernel_timer(struct cpu *cpu)
+{
+    cpu->timer_deadline = ~(uint64_t)0;
+    timeout_expire(cpu);
+    cpu->pending |= PENDING_SCHEDULE;
+    return kernel_leave(cpu);
+}
+
+struct frame *kernel_signal(struct cpu *cpu) { return kernel_leave(cpu); }
+
+struct frame *kernel_gsi(struct cpu *cpu, unsigned gsi)
+{
+    interrupt_raise(cpu, gsi);
+    return kernel_leave(cpu);
+}
+
+struct frame *kernel_continue(struct cpu *cpu) { return kernel_leave(cpu); }
+
+struct mmu *kernel_current_mmu(struct cpu *cpu) { return &cpu->space->mmu; }
+
+struct frame *kernel_start(struct cpu *cpu)
+{
+    cpu->slice_start = cpu->since = time_now();
+    space_enter(cpu, cpu->idle_ec->pd);
+    cpu->pending |= PENDING_SCHEDULE;
+    return kernel_leave(cpu);
+}

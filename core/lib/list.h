@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Circular doubly linked lists with the links inside the members. An unlinked member points to itself, so that removing it twice is harmless.
+ * The owner of the list head says which lock covers it.
+ */
+#ifndef CORE_LIB_LIST_H
+#define CORE_LIB_LIST_H
+
+#include "hal/types.h"
+
+struct list {
+    struct list *next, *prev;
+};
+
+#define CONTAINER(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
+
+static inline void list_init(struct list *list) { list->next = list->prev = list; }
+
+static inline bool list_empty(const struct list *list) { return list->next == list; }
+
+static inline void list_insert_before(struct list *place, struct list *member)
+{
+    member->next = place;
+    member->prev = place->prev;
+    place->prev->next = member;
+    place->prev = member;
+}
+
+/* At the tail / at the head of the list. */
+static inline void list_append(struct list *list, struct list *member) { list_insert_before(list, member); }
+static inline void list_prepend(struct list *list, struct list *member) { list_insert_before(list->next, member); }
+
+static inline void list_remove(struct list *member)
+{
+    member->prev->next = member->next;
+    member->next->prev = member->prev;
+    list_init(member);
+}
+
+#endif

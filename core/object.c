@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Counting. The list of unnamed objects goes through item.next, which nobody else uses before the object is retired.
+ */
+#include "core/object.h"
+
+#include "core/lib/assert.h"
+
+bool object_ref(struct object *object)
+{
+    uint32_t refs = __atomic_load_n(&object->refs, __ATOMIC_RELAXED);
+    while (refs)
+        if (__atomic_compare_exchange_n(&object->refs, &refs, refs + 1, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+            return true;
+    return false;
+}
+
+void object_unref(struct cpu *cpu, struct object *object)
+{
+    ASSERT(object->refs);
+    if (!__atomic_sub_fetch(&object->refs, 1, __ATOMIC_ACQ_REL))
+        reclaim_retire(cpu, &object->item);
+}
+
+void object_name(struct object *object) { __atomic_fetch_add(&object->caps, 1, __ATOMIC_RELAXED); }
+
+void object_unname(struct cpu *cpu, struct object *object)
+{
+    ASSERT(object->caps);
+    if (__atomic_sub_fetch(&object->caps, 1, __ATOMIC_ACQ_REL))
+        return;
+    object->item.next = cpu->unnamed ? &cpu->unnamed->item : 0;
+    cpu->unnamed = object;
+}
+
+void object_settle(struct cpu *cpu)
+{
+    while (cpu->unnamed) {
+        struct object *object = cpu->unnamed;
+        struct reclaim_item *next = object->item.next;
+        cpu->unnamed = next ? CONTAINER(next, struct object, item) : 0;
+        const struct object_type *type = CONTAINER(object->item.class, const struct object_type, class);
+        type->unnamed(cpu, object);
+        object_unref(cpu, object);
+    }
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The common head of the five kernel objects: two counts, the type, and the account that paid.
+ * caps = capabilities that name the object; when the last one goes, the type's 'unnamed' stops it. refs = pointers to it that outlive a kernel entry (all
+ * capabilities together are one); when the last one goes, it is freed after a grace period. A pointer found in an object space is good until the kernel is left.
+ */
+#ifndef CORE_OBJECT_H
+#define CORE_OBJECT_H
+
+#include "core/reclaim.h"
+
+struct object {
+    uint32_t refs, caps;
+    struct reclaim_item item; /* its class is the object's type */
+    struct pd *payer;         /* a reference: the account that paid lives as long as the object */
+};
+
+struct object_type {
+    struct reclaim_class class;                              /* must be first */
+    unsigned number;                                         /* enum nova_object_type */
+    void (*unnamed)(struct cpu *cpu, struct object *object); /* the last capability is gone; called without locks */
+};
+
+/* A new object: one reference, for its capabilities. payer's own reference is the caller's business. */
+static inline void object_init(struct object *object, const struct object_type *type, struct pd *payer)
+{
+    object->refs = 1;
+    object->caps = 0;
+    object->item.class = &type->class;
+    object->payer = payer;
+}
+
+static inline bool object_is(const struct object *object, const struct object_type *type)
+{
+    return object->item.class == &type->class;
+}
+
+/* Takes another reference; false = the last one is gone already. */
+bool object_ref(struct object *object);
+void object_unref(struct cpu *cpu, struct object *object);
+
+/* One more capability names the object. Only while another does, or when it is new. */
+void object_name(struct object *object);
+
+/* One capability less. The last one puts the object on cpu->unnamed; object_settle does the rest when no lock is held. */
+void object_unname(struct cpu *cpu, struct object *object);
+void object_settle(struct cpu *cpu);
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The radix table. 'root' holds the height in its low bits, so that a lock-free reader gets both at once; growing in height puts a new page on top whose
+ * first entry is the old root. New pages are published with release stores.
+ */
+#include "core/object_space.h"
+
+#include "core/lib/assert.h"
+
+_Static_assert((SLOT_BITS == 6 && sizeof(struct mapping) == 64) || (SLOT_BITS == 7 && sizeof(struct mapping) == 32),
+               "a bottom page is full of slots");
+
+enum { HEIGHT_MASK = 3 };
+
+static word *table_entry(word root, word selector, unsigned level)
+{
+    return (word *)(root & ~(PAGE_SIZE - 1)) + (selector >> (SLOT_BITS + (level - 1) * TABLE_BITS) & (((word)1 << TABLE_BITS) - 1));
+}
+
+void object_space_init(struct object_space *space, struct account *account)
+{
+    *space = (struct object_space){.space = {.type = NOVA_CRD_OBJ, .account = account}};
+}
+
+struct mapping *object_space_slot(const struct object_space *space, word selector)
+{
+    word page = __atomic_load_n(&space->root, __ATOMIC_ACQUIRE);
+    unsigned height = page & HEIGHT_MASK;
+    if (!page || selector >> (SLOT_BITS + height * TABLE_BITS) || selector >> SELECTOR_BITS)
+        return 0;
+    for (; height; height--)
+        if (!(page = __atomic_load_n(table_entry(page, selector, height), __ATOMIC_ACQUIRE)))
+            return 0;
+    return (struct mapping *)(page & ~(PAGE_SIZE - 1)) + (selector & (((word)1 << SLOT_BITS) - 1));
+}
+
+struct capability object_space_lookup(const struct object_space *space, word selector)
+{
+    struct mapping *slot = object_space_slot(space, selector);
+    return slot ? slot_capability(slot) : (struct capability){0, 0};
+}
+
+struct object *object_space_find(const struct object_space *space, word selector, const struct object_type *type,
+                                 unsigned permissions)
+{
+    struct capability cap = object_space_lookup(space, selector);
+    return cap.object && object_is(cap.object, type) && (cap.permissions & permissions) == permissions ? cap.object : 0;
+}
+
+bool object_space_grow(struct object_space *space, word selector)
+{
+    if (!space->root) {
+        /* The first bottom page decides the height: a PD whose selectors are all low pays for one page. */
+        word page = (word)account_page_alloc(space->space.account, 0);
+        if (!page)
+            return false;
+        if (selector >> SLOT_BITS == 0) {
+            __atomic_store_n(&space->root, page, __ATOMIC_RELEASE);
+            return true;
+        }
+        __atomic_store_n(&space->root, page | 1, __ATOMIC_RELEASE);
+    }
+    unsigned height = space->root & HEIGHT_MASK;
+    while (selector >> (SLOT_BITS + height * TABLE_BITS)) {
+        word *page = account_page_alloc(space->space.account, 0);
+        if (!page)
+            return false;
+        page[0] = space->root & ~(word)HEIGHT_MASK;
+        height++;
+        __atomic_store_n(&space->root, (word)page | height, __ATOMIC_RELEASE);
+    }
+    word page = space->root;
+    for (; height; height--) {
+        word *entry = table_entry(page, selector, height);
+        if (!*entry) {
+            word below = (word)account_page_alloc(space->space.account, 0);
+            if (!below)
+                return false;
+            __atomic_store_n(entry, below, __ATOMIC_RELEASE);
+        }
+        page = *entry;
+    }
+    return true;
+}
+
+word object_space_skip(const struct object_space *space, word from, word end)
+{
+    while (from < end) {
+        word page = __atomic_load_n(&space->root, __ATOMIC_ACQUIRE);
+        unsigned height = page & HEIGHT_MASK;
+        if (!page || from >> (SLOT_BITS + height * TABLE_BITS))
+            return end;
+        while (height && (page = __atomic_load_n(table_entry(page, from, height), __ATOMIC_ACQUIRE)))
+            height--;
+        if (!height)
+            return from;
+        /* Nothing below this entry: go on at the next one. */
+        word step = (word)1 << (SLOT_BITS + (height - 1) * TABLE_BITS);
+        from = (from & ~(step - 1)) + step;
+    }
+    return end;
+}
+
+void slot_fill(struct object_space *space, struct mapping *slot, word selector, struct object *object, unsigned permissions,
+               struct mapping *parent, uint8_t lock)
+{
+    ASSERT(!slot->value);
+    slot->space = &space->space;
+    slot->base = selector;
+    slot->lock = lock;
+    mapping_link(slot, parent);
+    object_name(object);
+    __atomic_store_n(&slot->value, (word)object | permissions, __ATOMIC_RELEASE);
+}
+
+enum object_insert object_space_insert(struct object_space *space, word selector, struct object *object, unsigned permissions)
+{
+    uint8_t lock = mapping_lock_choose(&space->space, selector);
+    enum object_insert result = OBJECT_NO_MEMORY;
+    mapping_lock(lock);
+    spin_lock(&space->space.lock);
+    if (selector >> SELECTOR_BITS)
+        result = OBJECT_OCCUPIED;
+    else if (object_space_grow(space, selector)) {
+        struct mapping *slot = object_space_slot(space, selector);
+        result = slot->value ? OBJECT_OCCUPIED : OBJECT_INSERTED;
+        if (!slot->value)
+            slot_fill(space, slot, selector, object, permissions, 0, lock);
+    }
+    spin_unlock(&space->space.lock);
+    mapping_unlock(lock);
+    return result;
+}
+
+void object_space_fini(struct object_space *space)
+{
+    word root = space->root;
+    unsigned height = root & HEIGHT_MASK;
+    word *top = (word *)(root & ~(PAGE_SIZE - 1));
+    if (!root)
+        return;
+    for (word i = 0; height && i < (word)1 << TABLE_BITS; i++) {
+        word *middle = (word *)top[i];
+        for (word j = 0; middle && height == 2 && j < (word)1 << TABLE_BITS; j++)
+            if (middle[j])
+                account_page_free(space->space.account, (void *)middle[j], 0);
+        if (middle)
+            account_page_free(space->space.account, middle, 0);
+    }
+    account_page_free(space->space.account, top, 0);
+    space->root = 0;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The object space: selectors to capabilities. A radix table that grows in height on demand: pages of pointers above, pages of slots at the bottom.
+ * Lookup is a bounds check and at most three dependent loads, without lock or fault. Tables live until the PD dies. Slots change under the space lock
+ * and the tree lock of their mapping; 'value' is written last when a slot is filled, first when it is emptied.
+ */
+#ifndef CORE_OBJECT_SPACE_H
+#define CORE_OBJECT_SPACE_H
+
+#include "core/object.h"
+#include "core/space.h"
+
+enum {
+    SLOT_BITS = PAGE_BITS - (sizeof(word) == 8 ? 6 : 5),  /* slots of a bottom page */
+    TABLE_BITS = PAGE_BITS - (sizeof(word) == 8 ? 3 : 2), /* pointers of an upper page */
+    TABLE_HEIGHT_MAX = 2                                  /* upper pages on the way to a slot */
+};
+_Static_assert(SLOT_BITS + TABLE_HEIGHT_MAX * TABLE_BITS >= SELECTOR_BITS, "every selector has a place");
+
+struct object_space {
+    struct space space;
+    word root; /* page address | height */
+};
+
+/* A capability as read once: the object and the permissions held. object = 0: none. */
+struct capability {
+    struct object *object;
+    unsigned permissions;
+};
+
+void object_space_init(struct object_space *space, struct account *account);
+
+/* The slot of a selector, 0 if its table does not exist. */
+struct mapping *object_space_slot(const struct object_space *space, word selector);
+
+static inline struct capability slot_capability(const struct mapping *slot)
+{
+    word value = __atomic_load_n(&slot->value, __ATOMIC_ACQUIRE);
+    return (struct capability){(struct object *)(value & ~(word)NOVA_PERM_ALL), value & NOVA_PERM_ALL};
+}
+
+/* What a selector names; any selector is allowed. */
+struct capability object_space_lookup(const struct object_space *space, word selector);
+
+/* The same, but object = 0 unless it is of this type and all of these permissions are held. */
+struct object *object_space_find(const struct object_space *space, word selector, const struct object_type *type,
+                                 unsigned permissions);
+
+/* Makes the table of a selector; false = the account is exhausted. Selector below 2^SELECTOR_BITS. Under the space lock. */
+bool object_space_grow(struct object_space *space, word selector);
+
+/* First selector >= from and < end whose table exists; end if there is none. */
+word object_space_skip(const struct object_space *space, word from, word end);
+
+/* Fills an empty slot (under tree and space lock) / empties a slot that is out of its tree. The slot is one name of the object. */
+void slot_fill(struct object_space *space, struct mapping *slot, word selector, struct object *object, unsigned permissions,
+               struct mapping *parent, uint8_t lock);
+
+/*
+ * A new object's first capability. False = the place is taken (status NOVA_BAD_CAP) or the account exhausted; nothing changed.
+ */
+enum object_insert { OBJECT_INSERTED, OBJECT_OCCUPIED, OBJECT_NO_MEMORY };
+enum object_insert object_space_insert(struct object_space *space, word selector, struct object *object, unsigned permissions);
+
+/* Gives all table pages back; the space is empty. */
+void object_space_fini(struct object_space *space);
+
+#endif

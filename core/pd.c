@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Making and unmaking of protection domains. The mmu's root page and the PD itself are on the payer's and on the PD's own account: the root page is
+ * the PD's, so that a PD of quota zero cannot exist with page tables.
+ */
+#include "core/pd.h"
+
+#include "core/lib/assert.h"
+#include "core/page_alloc.h"
+#include "hal/physical.h"
+
+static void spaces_init(struct pd *pd)
+{
+    object_space_init(&pd->spaces.objects, &pd->account);
+    range_space_init(&pd->spaces.memory, NOVA_CRD_MEM, &pd->account, &pd->mmu, pd->cpus);
+    range_space_init(&pd->spaces.ports, NOVA_CRD_PIO, &pd->account, &pd->mmu, pd->cpus);
+}
+
+struct pd *pd_create(struct pd *payer)
+{
+    struct pd *pd = payer ? slab_alloc(&payer->account, sizeof *pd) : page_alloc_zero(0);
+    if (!pd)
+        return 0;
+    void *root = payer ? account_page_alloc(&payer->account, 0) : page_alloc_zero(0);
+    if (!root) {
+        slab_free(&payer->account, pd, sizeof *pd);
+        return 0;
+    }
+    _Static_assert(sizeof *pd <= SLAB_MAX, "one object of a slab");
+    object_init(&pd->object, &pd_type, payer);
+    account_init(&pd->account);
+    spaces_init(pd);
+    list_init(&pd->ecs);
+    mmu_init(&pd->mmu, root);
+    return pd;
+}
+
+static void mmu_release(struct pd *pd)
+{
+    void *root = phys_to_virt(pd->mmu.root[MMU_HOST] & ~(paddr_t)(PAGE_SIZE - 1));
+    struct page_reserve pages = {0, 0};
+    bool complete;
+    do {
+        complete = mmu_fini(&pd->mmu, &pages, 64);
+        while (pages.count) {
+            void *page = page_reserve_take(&pages);
+            struct account *account = page == root ? &pd->object.payer->account : &pd->account;
+            account_page_free(account, page, 0);
+        }
+    } while (!complete);
+    if (pd->mmu.io_bitmap)
+        account_page_free(&pd->account, (void *)(word)pd->mmu.io_bitmap, IO_BITMAP_ORDER);
+}
+
+void pd_destroy(struct cpu *cpu, struct pd *pd)
+{
+    struct pd *payer = pd->object.payer;
+    space_empty(cpu, &pd->spaces);
+    mmu_release(pd);
+    object_space_fini(&pd->spaces.objects);
+    ASSERT(!pd->account.quota.used);
+    pd->account.quota.lower = 0;
+    quota_move(&pd->account.quota, &payer->account.quota, pd->account.quota.limit);
+    slab_free(&payer->account, pd, sizeof *pd);
+    object_unref(cpu, &payer->object);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Protection domain: three spaces and an account. Lives as long as it is named or something refers to it (its ECs, what its account paid for); when the last
+ * capability goes, its threads stop and its object space is emptied.
+ */
+#ifndef CORE_PD_H
+#define CORE_PD_H
+
+#include "core/spaces.h"
+
+struct pd {
+    struct object object;
+    struct spaces spaces;
+    struct account account;
+    struct mmu mmu;
+    word cpus[CPU_SET_WORDS]; /* CPUs that may hold translations of mmu */
+    struct spinlock ecs_lock; /* covers ecs */
+    struct list ecs;          /* its ECs, by ec->sibling */
+    bool root;                /* may take from the kernel */
+    bool dying;               /* the last capability is gone: no new ECs */
+};
+
+extern const struct object_type pd_type;
+
+/* A PD without quota, paid by payer (0 for the first one: straight from the pool); 0 = payer's account is exhausted. */
+struct pd *pd_create(struct pd *payer);
+
+/* Undoes pd_create for a PD that nobody has seen, and is how the last reference ends: spaces emptied, quota back to the payer. */
+void pd_destroy(struct cpu *cpu, struct pd *pd);
+
+/* The account that pays for an object made for this PD; takes the object's reference on its payer. False = the PD is dying. */
+static inline bool pd_pay(struct pd *pd) { return object_ref(&pd->object); }
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Ranges hold what a PD was given, page tables and bitmap what its code may touch; both change here together and nowhere else.
+ */
+#include "core/range_space.h"
+
+#include "core/lib/assert.h"
+#include "core/lib/bits.h"
+#include "core/page_alloc.h"
+
+static const uint8_t view_flag[MMU_VIEWS] = {[MMU_HOST] = MAPPING_HOST, [MMU_GUEST] = MAPPING_GUEST, [MMU_DEVICE] = MAPPING_DEVICE};
+
+void range_space_init(struct range_space *space, unsigned type, struct account *account, struct mmu *mmu, word *cpus)
+{
+    *space = (struct range_space){.space = {.type = (uint8_t)type, .account = account}, .mmu = mmu, .cpus = cpus};
+}
+
+static struct range *range_of_node(struct treap *node) { return node ? CONTAINER(node, struct range, tree) : 0; }
+
+struct range *range_find(const struct range_space *space, word place)
+{
+    struct range *range = range_of_node(treap_floor(space->ranges, place));
+    return range && place - range->mapping.base < range->count ? range : 0;
+}
+
+struct range *range_next(const struct range_space *space, word place)
+{
+    struct range *range = range_find(space, place);
+    return range ? range : range_of_node(treap_ceiling(space->ranges, place));
+}
+
+static bool is_memory(const struct range_space *space) { return space->space.type == NOVA_CRD_MEM; }
+
+bool range_prepare(struct range_space *space, word base, word count, unsigned flags, struct page_reserve *reserve)
+{
+    unsigned need = 0;
+    if (!is_memory(space)) {
+        if (space->mmu->io_bitmap)
+            return true;
+        uint8_t *bitmap = account_page_alloc(space->space.account, IO_BITMAP_ORDER);
+        if (!bitmap)
+            return false;
+        for (word *at = (word *)bitmap; at < (word *)(bitmap + SPACE_PORTS / 8); at++)
+            *at = ~(word)0;
+        space->mmu->io_bitmap = bitmap;
+        return true;
+    }
+    for (unsigned view = MMU_HOST; view < MMU_VIEWS; view++)
+        if (flags & view_flag[view])
+            need += mmu_need(space->mmu, view, base, count);
+    /* Do not try for long what cannot succeed. */
+    if (need > quota_room(&space->space.account->quota))
+        return false;
+    while (reserve->count < need) {
+        void *page = account_page_alloc(space->space.account, 0);
+        if (!page) {
+            range_unprepare(space, reserve);
+            return false;
+        }
+        page_reserve_put(reserve, page);
+    }
+    return true;
+}
+
+void range_unprepare(struct range_space *space, struct page_reserve *reserve)
+{
+    while (reserve->count)
+        account_page_free(space->space.account, page_reserve_take(reserve), 0);
+}
+
+static void bitmap_set(struct range_space *space, word from, word end, bool denied)
+{
+    /* The bitmap is core's own memory; the port only reads it. */
+    uint8_t *bitmap = (uint8_t *)(word)space->mmu->io_bitmap;
+    for (word port = from; port < end;) {
+        if (port % 8 == 0 && end - port >= 8) {
+            bitmap[port / 8] = denied ? 0xff : 0;
+            port += 8;
+            continue;
+        }
+        uint8_t bit = (uint8_t)(1 << port % 8);
+        bitmap[port / 8] = (uint8_t)(denied ? bitmap[port / 8] | bit : bitmap[port / 8] & ~bit);
+        port++;
+    }
+    __atomic_fetch_add(&space->mmu->io_generation, 1, __ATOMIC_RELEASE);
+}
+
+static void views_protect(struct range_space *space, const struct range *range, word from, word end, unsigned rights)
+{
+    for (unsigned view = MMU_HOST; view < MMU_VIEWS; view++) {
+        if (range->mapping.flags & view_flag[view])
+            mmu_protect(space->mmu, view, from, end - from, rights);
+    }
+}
+
+void range_enter(struct range_space *space, struct range *range, struct page_reserve *reserve)
+{
+    const struct mapping *m = &range->mapping;
+    range->tree.key = m->base;
+    treap_insert(&space->ranges, &range->tree);
+    if (!is_memory(space)) {
+        bitmap_set(space, m->base, range_end(range), false);
+        return;
+    }
+    for (unsigned view = MMU_HOST; view < MMU_VIEWS; view++)
+        if (m->flags & view_flag[view])
+            mmu_map(space->mmu, view, m->base, range->count, m->value, m->rights & 7, m->type, reserve);
+}
+
+void range_protect(struct range_space *space, struct range *range, word from, word end, unsigned rights)
+{
+    if (is_memory(space))
+        views_protect(space, range, from, end, rights & 7);
+    else if (!rights)
+        bitmap_set(space, from, end, true);
+}
+
+void range_remove(struct range_space *space, struct range *range)
+{
+    bool found = treap_remove(&space->ranges, &range->tree);
+    ASSERT(found);
+    (void)found;
+    slab_free(space->space.account, range, sizeof *range);
+}
+
+struct range *range_cut(struct range_space *space, struct range *range, word at)
+{
+    struct range *upper = slab_alloc_forced(space->space.account, sizeof *upper);
+    if (!upper)
+        return 0;
+    struct mapping *low = &range->mapping, *high = &upper->mapping;
+    word below = at - low->base;
+    *high = *low;
+    high->base = at;
+    high->value = low->value + below;
+    high->child = 0;
+    upper->count = range->count - below;
+    upper->tree.key = at;
+    range->count = below;
+    /* The next sibling, so that a walk that already knows its next node does not meet the new one. */
+    high->prev = low;
+    if (high->next)
+        high->next->prev = high;
+    if (low->parent)
+        low->next = high;
+    else
+        high->prev = high->next = 0;
+    for (struct mapping *child = low->child, *next; child; child = next) {
+        next = child->next;
+        if (child->value < high->value)
+            continue;
+        /* Move it over: take it out of the lower node's list, put it first in the upper one's. */
+        if (child->prev)
+            child->prev->next = child->next;
+        else
+            low->child = child->next;
+        if (child->next)
+            child->next->prev = child->prev;
+        child->prev = 0;
+        child->parent = high;
+        if ((child->next = high->child))
+            high->child->prev = child;
+        high->child = child;
+    }
+    treap_insert(&space->ranges, &upper->tree);
+    return upper;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Memory and I/O port spaces: ranges in a search tree by first page or port; no two overlap. Memory ranges are mirrored in the PD's page tables, port ranges
+ * in its I/O bitmap. Everything here is called under the space lock; what touches derivation also under the tree lock.
+ */
+#ifndef CORE_RANGE_SPACE_H
+#define CORE_RANGE_SPACE_H
+
+#include "core/space.h"
+#include "hal/mmu.h"
+
+enum { IO_BITMAP_ORDER = 1, CPU_SET_WORDS = (NOVA_CPUS + 8 * sizeof(word) - 1) / (8 * sizeof(word)) };
+
+struct range_space {
+    struct space space;
+    struct treap *ranges;
+    struct mmu *mmu;
+    word *cpus; /* set of CPUs that may hold translations of mmu; shared by the spaces of a PD */
+};
+
+void range_space_init(struct range_space *space, unsigned type, struct account *account, struct mmu *mmu, word *cpus);
+
+static inline word range_end(const struct range *range) { return range->mapping.base + range->count; }
+
+static inline struct range *range_of(struct mapping *mapping) { return CONTAINER(mapping, struct range, mapping); }
+
+/* The range that holds a place, and the first one that ends above it; 0 = none. */
+struct range *range_find(const struct range_space *space, word place);
+struct range *range_next(const struct range_space *space, word place);
+
+/* Memory that a range at this place may need beside its node: table pages go into the reserve; false = the account is exhausted (the reserve is empty again). */
+bool range_prepare(struct range_space *space, word base, word count, unsigned flags, struct page_reserve *reserve);
+
+/* Gives what is left of a reserve back. */
+void range_unprepare(struct range_space *space, struct page_reserve *reserve);
+
+/* Puts a filled-in range into the space and maps it. The place is empty. Cannot fail. */
+void range_enter(struct range_space *space, struct range *range, struct page_reserve *reserve);
+
+/* Takes [from, end) of a range out of the page tables or the bitmap, or leaves only 'rights' there. The caller flushes. */
+void range_protect(struct range_space *space, struct range *range, word from, word end, unsigned rights);
+
+/* Takes a range out of the space and frees its node; it is out of its tree. */
+void range_remove(struct range_space *space, struct range *range);
+
+/*
+ * Cuts a range in two at place 'at' inside it: the node keeps what is below, a new one gets the rest and the children that lie there. No child reaches
+ * across. Returns the new node; 0 = the pool is exhausted.
+ */
+struct range *range_cut(struct range_space *space, struct range *range, word at);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * revoke, misc (lookup, delegate, suspend) and pd_ctrl: who holds what.
+ */
+#include "core/hypercall.h"
+#include "core/transfer.h"
+
+/* Waits for a grace period with everything that was retired before, and then ups a semaphore. */
+struct notice {
+    struct reclaim_item item;
+    struct semaphore *semaphore; /* a reference */
+    struct pd *payer;            /* a reference */
+};
+
+static void notice_free(struct cpu *cpu, struct reclaim_item *item)
+{
+    struct notice *notice = CONTAINER(item, struct notice, item);
+    struct pd *payer = notice->payer;
+    semaphore_up(cpu, notice->semaphore);
+    object_unref(cpu, &notice->semaphore->object);
+    slab_free(&payer->account, notice, sizeof *notice);
+    object_unref(cpu, &payer->object);
+}
+
+static const struct reclaim_class notice_class = {notice_free};
+
+static struct notice *notice_create(struct cpu *cpu, struct ec *ec, struct semaphore *semaphore)
+{
+    struct pd *payer = ec->pd;
+    struct notice *notice = slab_alloc(&payer->account, sizeof *notice);
+    if (!notice)
+        return 0;
+    if (!object_ref(&semaphore->object)) {
+        slab_free(&payer->account, notice, sizeof *notice);
+        return 0;
+    }
+    if (!object_ref(&payer->object)) {
+        slab_free(&payer->account, notice, sizeof *notice);
+        object_unref(cpu, &semaphore->object);
+        return 0;
+    }
+    *notice = (struct notice){.item.class = &notice_class, .semaphore = semaphore, .payer = payer};
+    return notice;
+}
+
+unsigned hypercall_revoke(struct cpu *cpu, struct ec *ec, word *arg)
+{
+    word selector = arg_selector(arg);
+    unsigned flags = arg_flags(arg);
+    struct semaphore *semaphore = selector ? FIND(semaphore, ec, selector, NOVA_SM_UP_PERM) : 0;
+    struct pd *pd = flags & NOVA_REVOKE_REMOTE ? FIND(pd, ec, arg[2], 0) : ec->pd;
+    struct notice *notice = 0;
+    if (!pd || (selector && !semaphore))
+        return NOVA_BAD_CAP;
+    if (semaphore && !(notice = notice_create(cpu, ec, semaphore)))
+        return NOVA_QUO_OOM;
+    unsigned status = space_revoke(cpu, &pd->spaces, arg[1], flags & NOVA_REVOKE_SELF, flags & NOVA_REVOKE_KEEP);
+    if (notice)
+        reclaim_retire(cpu, &notice->item);
+    return status;
+}
+
+static unsigned misc_delegate(struct ec *ec, word *arg)
+{
+    struct pd *from = FIND(pd, ec, arg_selector(arg), 0), *to = FIND(pd, ec, arg[2], 0);
+    if (!from || !to)
+        return NOVA_BAD_CAP;
+    struct transfer transfer = {&from->spaces, &to->spaces, from->root, ec->utcb, 0, arg[1], arg[1]};
+    return transfer_items(&transfer, items_typed(__atomic_load_n(&ec->utcb->items, __ATOMIC_RELAXED)));
+}
+
+unsigned hypercall_misc(struct cpu *cpu, struct ec *ec, word *arg)
+{
+    (void)cpu;
+    switch (arg_flags(arg)) {
+    case NOVA_MISC_LOOKUP: arg[1] = space_lookup(&ec->pd->spaces, arg[1]); return NOVA_SUCCESS;
+    case NOVA_MISC_DELEGATE: return misc_delegate(ec, arg);
+    case NOVA_MISC_SUSPEND:
+        /* Only root's own suspend semaphore would do; no platform of ours can sleep yet: "not possible". */
+        return FIND(semaphore, ec, arg_selector(arg), 0) == kernel_suspend_semaphore && kernel_suspend_semaphore ? NOVA_BAD_PAR
+                                                                                                                 : NOVA_BAD_CAP;
+    default: return NOVA_BAD_PAR;
+    }
+}
+
+unsigned hypercall_pd_ctrl(struct cpu *cpu, struct ec *ec, word *arg)
+{
+    (void)cpu;
+    struct pd *pd = FIND(pd, ec, arg_selector(arg), 0);
+    if (!pd)
+        return NOVA_BAD_CAP;
+    if (arg_flags(arg) & NOVA_PD_QUOTA_READ) {
+        arg[1] = pd->account.quota.limit;
+        arg[2] = pd->account.quota.used;
+        return NOVA_SUCCESS;
+    }
+    struct pd *to = FIND(pd, ec, arg[1], 0);
+    if (!to)
+        return NOVA_BAD_CAP;
+    return quota_move(&pd->account.quota, &to->account.quota, arg[2]) ? NOVA_SUCCESS : NOVA_BAD_PAR;
+}

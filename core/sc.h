@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Scheduling context: a priority, a time quantum and the EC that it is bound to. State changes only on the SC's own CPU. It carries two references of its own:
+ * one for its capabilities, one from creation until its CPU has taken it out of all queues.
+ */
+#ifndef CORE_SC_H
+#define CORE_SC_H
+
+#include "core/inbox.h"
+#include "core/lib/bits.h"
+#include "core/object.h"
+
+enum sc_state {
+    SC_NEW,     /* not on its CPU yet */
+    SC_READY,   /* in a ready queue, by link */
+    SC_RUNNING, /* cpu->sc */
+    SC_ASLEEP,  /* with a blocked EC, by link (or, if its EC is dead, nowhere) */
+    SC_DEAD     /* nowhere any more */
+};
+
+struct sc {
+    struct object object;
+    struct ec *ec; /* a reference */
+    struct cpu *cpu;
+    struct list link;
+    struct inbox_item inbox;
+    uint64_t quantum, left; /* TSC ticks */
+    uint64_t time;          /* consumed, TSC ticks */
+    uint8_t priority;
+    uint8_t state; /* enum sc_state */
+    bool to_tail;  /* yields its turn */
+    bool helping;  /* runs an EC that its own one waits for */
+    bool dead;     /* no capability names it any more */
+};
+
+extern const struct object_type sc_type;
+
+/* Inbox handler of an SC (schedule.c): starts a new one, takes a dead one out of its queue. */
+void schedule_arrive(struct cpu *cpu, struct inbox_item *item);
+
+/* Fills in a new SC whose references on payer and ec the caller has taken; quantum in microseconds. */
+static inline void sc_init(struct sc *sc, struct pd *payer, struct ec *ec, struct cpu *cpu, unsigned priority, word quantum)
+{
+    object_init(&sc->object, &sc_type, payer);
+    sc->object.refs = 2;
+    sc->ec = ec;
+    sc->cpu = cpu;
+    sc->priority = (uint8_t)priority;
+    sc->quantum = sc->left = scale_u64(quantum, boot_info.tsc_khz, 1000);
+    sc->state = SC_NEW;
+    list_init(&sc->link);
+    inbox_item_init(&sc->inbox, schedule_arrive);
+}
+
+#endif

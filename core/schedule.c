@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Ready queues with a bitmap over the priorities. The idle SC is in no queue: it has the CPU when nothing else is ready. A preempted SC goes back to the
+ * head of its queue with what is left of its slice, one that used it up to the tail with a new one.
+ */
+#include "core/schedule.h"
+
+#include "core/lib/assert.h"
+#include "core/lib/bits.h"
+
+enum { WORD_BITS = 8 * sizeof(word) };
+
+static void ready_put(struct cpu *cpu, struct sc *sc, bool tail)
+{
+    struct list *queue = &cpu->ready[sc->priority];
+    sc->state = SC_READY;
+    if (tail)
+        list_append(queue, &sc->link);
+    else
+        list_prepend(queue, &sc->link);
+    cpu->ready_bits[sc->priority / WORD_BITS] |= (word)1 << sc->priority % WORD_BITS;
+}
+
+static void ready_take(struct cpu *cpu, struct sc *sc)
+{
+    list_remove(&sc->link);
+    if (list_empty(&cpu->ready[sc->priority]))
+        cpu->ready_bits[sc->priority / WORD_BITS] &= ~((word)1 << sc->priority % WORD_BITS);
+}
+
+static struct sc *ready_first(struct cpu *cpu)
+{
+    for (unsigned i = PRIORITIES / WORD_BITS; i-- > 0;)
+        if (cpu->ready_bits[i])
+            return CONTAINER(cpu->ready[i * WORD_BITS + bit_highest(cpu->ready_bits[i])].next, struct sc, link);
+    return 0;
+}
+
+static void sc_drop(struct cpu *cpu, struct sc *sc)
+{
+    sc->state = SC_DEAD;
+    object_unref(cpu, &sc->object);
+}
+
+void schedule_ready(struct cpu *cpu, struct sc *sc)
+{
+    ASSERT(sc->cpu == cpu && sc->state != SC_READY && sc->state != SC_DEAD);
+    if (sc->dead) {
+        sc_drop(cpu, sc);
+        return;
+    }
+    ready_put(cpu, sc, true);
+    if (sc->priority > cpu->sc->priority || cpu->sc == cpu->idle_sc)
+        cpu->pending |= PENDING_SCHEDULE;
+}
+
+void schedule_sleep(struct cpu *cpu)
+{
+    cpu->sc->state = SC_ASLEEP;
+    cpu->pending |= PENDING_SCHEDULE;
+}
+
+void schedule_arrive(struct cpu *cpu, struct inbox_item *item)
+{
+    struct sc *sc = CONTAINER(item, struct sc, inbox);
+    if (sc->state == SC_NEW) {
+        schedule_ready(cpu, sc);
+        return;
+    }
+    if (!sc->dead)
+        return;
+    switch (sc->state) {
+    case SC_READY:
+        ready_take(cpu, sc);
+        sc_drop(cpu, sc);
+        break;
+    case SC_ASLEEP:
+        list_remove(&sc->link);
+        sc_drop(cpu, sc);
+        break;
+    case SC_RUNNING: cpu->pending |= PENDING_SCHEDULE; break;
+    }
+}
+
+void schedule_pick(struct cpu *cpu)
+{
+    struct sc *old = cpu->sc;
+    uint64_t now = time_now(), used = now - cpu->slice_start;
+    old->time += used;
+    old->left -= used < old->left ? used : old->left;
+    cpu->slice_start = now;
+    if (old->state == SC_RUNNING && old != cpu->idle_sc) {
+        bool spent = old->left == 0;
+        if (spent)
+            old->left = old->quantum;
+        if (old->dead)
+            sc_drop(cpu, old);
+        else
+            ready_put(cpu, old, spent || old->to_tail);
+        old->to_tail = false;
+    }
+    struct sc *next = ready_first(cpu);
+    if (next)
+        ready_take(cpu, next);
+    else
+        next = cpu->idle_sc;
+    if (!next->left)
+        next->left = next->quantum;
+    next->state = SC_RUNNING;
+    cpu->sc = next;
+    schedule_timer(cpu);
+}
+
+void schedule_timer(struct cpu *cpu)
+{
+    uint64_t deadline = ~(uint64_t)0;
+    if (cpu->sc != cpu->idle_sc)
+        deadline = cpu->slice_start + cpu->sc->left;
+    struct treap *first = treap_first(cpu->timeouts);
+    if (first && first->key < deadline)
+        deadline = first->key;
+    if (deadline == cpu->timer_deadline)
+        return;
+    cpu->timer_deadline = deadline;
+    timer_set(deadline);
+}
+
+uint64_t schedule_time(const struct cpu *cpu, const struct sc *sc)
+{
+    return sc->time + (cpu->sc == sc ? time_now() - cpu->slice_start : 0);
+}

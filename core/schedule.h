@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which SC has the CPU: 128 priorities, round robin inside one, the next in O(1). Everything here is called on the SC's own CPU; others post to its inbox.
+ */
+#ifndef CORE_SCHEDULE_H
+#define CORE_SCHEDULE_H
+
+#include "core/sc.h"
+
+/* Puts a new, sleeping or stopped SC into its ready queue; asks for a switch if it goes first. A dead one is dropped instead. */
+void schedule_ready(struct cpu *cpu, struct sc *sc);
+
+/* The running SC stops here (state SC_ASLEEP, the caller links it where it belongs); another one must be picked before the kernel is left. */
+void schedule_sleep(struct cpu *cpu);
+
+/* Charges the running SC and gives the CPU to the first ready one, or to the idle SC. */
+void schedule_pick(struct cpu *cpu);
+
+/* Sets the timer to the end of the slice or the first timeout, whatever comes first. */
+void schedule_timer(struct cpu *cpu);
+
+/* TSC ticks that an SC has consumed, including the running slice if it runs on this CPU. */
+uint64_t schedule_time(const struct cpu *cpu, const struct sc *sc);
+
+#endif

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How the wait of an EC ends is written into its frame by whoever took it out of the queue; its own CPU then lets it run.
+ */
+#include "core/semaphore.h"
+
+#include "core/lib/assert.h"
+#include "core/schedule.h"
+
+struct semaphore *kernel_suspend_semaphore, *kernel_msr_semaphore;
+
+static struct ec *ec_of(struct waiter *waiter) { return CONTAINER(waiter, struct ec, waiter); }
+
+/* Ends a wait; the waiter is out of the queue. */
+static void wait_end(struct cpu *cpu, struct ec *ec, enum nova_status status, const struct down *down)
+{
+    if (ec->wait == WAIT_DOWN) {
+        ec->frame.arg[0] = status;
+        if (down && down->signalled) {
+            ec->frame.arg[1] = down->value;
+            ec->frame.arg[2] = down->count;
+        }
+    } else if (ec->wait == WAIT_CALL && status != NOVA_SUCCESS) {
+        ec->todo = TODO_NONE;
+        ec->frame.arg[0] = status;
+    }
+    ec_wake(cpu, ec);
+}
+
+static void semaphore_expire(struct cpu *cpu, struct timeout *timeout)
+{
+    struct ec *ec = CONTAINER(timeout, struct ec, timeout);
+    if (wait_queue_leave(&ec->waiter))
+        wait_end(cpu, ec, NOVA_COM_TIM, 0);
+}
+
+/* Takes one pending signal off a semaphore. Under its lock. */
+static void signal_take(struct semaphore *semaphore, struct down *down)
+{
+    struct signal *signal = CONTAINER(semaphore->queue.list.next, struct signal, pending);
+    list_remove(&signal->pending);
+    down->signalled = true;
+    down->value = signal->value;
+    down->count = signal->ups;
+    signal->ups = 0;
+}
+
+/* Takes from the counter if it is not zero. Under the lock. While the counter is above zero nobody waits: the queue then holds signals. */
+static bool counter_take(struct semaphore *semaphore, struct down *down)
+{
+    if (!semaphore->counter)
+        return false;
+    if (!list_empty(&semaphore->queue.list)) {
+        semaphore->counter--;
+        signal_take(semaphore, down);
+    } else
+        semaphore->counter = down->to_zero ? 0 : semaphore->counter - 1;
+    return true;
+}
+
+bool semaphore_down(struct cpu *cpu, struct semaphore *semaphore, struct ec *ec, struct down *down)
+{
+    spin_lock(&semaphore->queue.lock);
+    bool done = counter_take(semaphore, down);
+    if (!done && down->deadline && down->deadline <= time_now())
+        done = down->timed_out = true;
+    if (!done && !semaphore->dead) {
+        ec_block(cpu, ec, WAIT_DOWN);
+        wait_queue_add(&semaphore->queue, &ec->waiter);
+    }
+    bool dead = semaphore->dead;
+    spin_unlock(&semaphore->queue.lock);
+    if (done)
+        return true;
+    if (dead) {
+        ec->frame.arg[0] = NOVA_BAD_CAP;
+        return false;
+    }
+    if (down->deadline) {
+        ec->timeout.fire = semaphore_expire;
+        timeout_arm(cpu, &ec->timeout, down->deadline);
+    }
+    return false;
+}
+
+bool semaphore_wait(struct cpu *cpu, struct semaphore *semaphore, struct ec *ec, enum ec_wait why)
+{
+    struct down down = {.to_zero = false};
+    spin_lock(&semaphore->queue.lock);
+    bool done = counter_take(semaphore, &down), dead = semaphore->dead;
+    if (!done && !dead) {
+        ec_block(cpu, ec, why);
+        wait_queue_add(&semaphore->queue, &ec->waiter);
+    }
+    spin_unlock(&semaphore->queue.lock);
+    return !dead || done;
+}
+
+void semaphore_up(struct cpu *cpu, struct semaphore *semaphore)
+{
+    struct signal *signal = semaphore->kind == SEMAPHORE_PLAIN ? 0 : signal_of(semaphore);
+    struct semaphore *target = signal && signal->target ? signal->target : semaphore;
+    struct down down = {.to_zero = false};
+    struct waiter *waiter = 0;
+    spin_lock(&target->queue.lock);
+    if (!target->dead) {
+        if (target != semaphore)
+            signal->ups++;
+        if (target->counter == 0 && (waiter = wait_queue_take(&target->queue))) {
+            if (target != semaphore) {
+                down = (struct down){.signalled = true, .value = signal->value, .count = signal->ups};
+                signal->ups = 0;
+            }
+        } else if (target == semaphore)
+            target->counter += target->counter != ~(word)0;
+        else if (list_empty(&signal->pending)) {
+            target->counter++;
+            list_append(&target->queue.list, &signal->pending);
+        }
+    }
+    spin_unlock(&target->queue.lock);
+    if (waiter)
+        wait_end(cpu, ec_of(waiter), NOVA_SUCCESS, &down);
+}
+
+static void semaphore_init(struct semaphore *semaphore, struct pd *payer, word counter, enum semaphore_kind kind)
+{
+    object_init(&semaphore->object, &semaphore_type, payer);
+    wait_queue_init(&semaphore->queue);
+    semaphore->counter = counter;
+    semaphore->kind = (uint8_t)kind;
+}
+
+void semaphore_init_gsi(struct signal *signal, unsigned gsi, struct pd *payer)
+{
+    semaphore_init(&signal->semaphore, payer, 0, SEMAPHORE_GSI);
+    object_name(&signal->semaphore.object); /* the kernel's own: never goes */
+    list_init(&signal->pending);
+    signal->gsi = gsi;
+    signal->value = gsi;
+}
+
+enum nova_status semaphore_create(struct pd *payer, word count, struct semaphore *target, struct semaphore **result)
+{
+    size_t size = target ? sizeof(struct signal) : sizeof(struct semaphore);
+    if (!pd_pay(payer))
+        return NOVA_BAD_CAP;
+    struct semaphore *semaphore = slab_alloc(&payer->account, size);
+    if (semaphore && (!target || object_ref(&target->object))) {
+        semaphore_init(semaphore, payer, target ? 0 : count, target ? SEMAPHORE_SIGNAL : SEMAPHORE_PLAIN);
+        if (target) {
+            struct signal *signal = signal_of(semaphore);
+            list_init(&signal->pending);
+            signal->target = target;
+            signal->value = count;
+        }
+        *result = semaphore;
+        return NOVA_SUCCESS;
+    }
+    if (semaphore)
+        slab_free(&payer->account, semaphore, size);
+    /* The caller holds the PD by a capability: this is never the last reference. */
+    __atomic_fetch_sub(&payer->object.refs, 1, __ATOMIC_RELEASE);
+    return semaphore ? NOVA_BAD_CAP : NOVA_QUO_OOM;
+}
+
+static void semaphore_unnamed(struct cpu *cpu, struct object *object)
+{
+    struct semaphore *semaphore = CONTAINER(object, struct semaphore, object);
+    if (semaphore->kind == SEMAPHORE_SIGNAL) {
+        struct signal *signal = signal_of(semaphore);
+        spin_lock(&signal->target->queue.lock);
+        if (!list_empty(&signal->pending)) {
+            list_remove(&signal->pending);
+            signal->target->counter--;
+        }
+        spin_unlock(&signal->target->queue.lock);
+        return;
+    }
+    struct waiter *waiter;
+    do {
+        spin_lock(&semaphore->queue.lock);
+        semaphore->dead = true;
+        waiter = semaphore->counter ? 0 : wait_queue_take(&semaphore->queue);
+        spin_unlock(&semaphore->queue.lock);
+        if (waiter)
+            wait_end(cpu, ec_of(waiter), NOVA_BAD_CAP, 0);
+    } while (waiter);
+}
+
+static void semaphore_free(struct cpu *cpu, struct reclaim_item *item)
+{
+    struct semaphore *semaphore = CONTAINER(item, struct semaphore, object.item);
+    struct pd *payer = semaphore->object.payer;
+    if (semaphore->kind == SEMAPHORE_SIGNAL) {
+        object_unref(cpu, &signal_of(semaphore)->target->object);
+        slab_free(&payer->account, signal_of(semaphore), sizeof(struct signal));
+    } else
+        slab_free(&payer->account, semaphore, sizeof *semaphore);
+    object_unref(cpu, &payer->object);
+}
+
+const struct object_type semaphore_type = {{semaphore_free}, NOVA_SM, semaphore_unnamed};

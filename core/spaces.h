@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The three spaces of a protection domain, and the kernel as the owner of what no PD holds yet (abi.md section 8): all physical memory but the hidden
+ * ranges, all I/O ports, the idle SCs and interrupt semaphores.
+ */
+#ifndef CORE_SPACES_H
+#define CORE_SPACES_H
+
+#include "core/object_space.h"
+#include "core/range_space.h"
+#include "core/shootdown.h"
+
+struct spaces {
+    struct object_space objects;
+    struct range_space memory, ports;
+};
+
+/* What a delegation or translation is about, decoded from a typed item and a window. */
+struct transfer_order {
+    struct spaces *from; /* 0 = the kernel */
+    struct spaces *to;
+    word crd, control, window;
+};
+
+/*
+ * Delegates what the item names (abi.md section 3). *result gets the CRD for the receiver. NOVA_QUO_OOM = the receiver's account is exhausted, a part may
+ * have been delegated; repeating skips it.
+ */
+enum nova_status space_delegate(const struct transfer_order *order, word *result);
+
+/* Translates: returns the receiver's name for what the sender holds, 0 = nothing found. */
+word space_translate(const struct transfer_order *order);
+
+/* The CRD that holds the base of crd, or 0 (misc lookup). */
+word space_lookup(struct spaces *spaces, word crd);
+
+/*
+ * Revokes (abi.md section 3 and 6). self and keep as the flags of the hypercall say. Shoot-down is complete and unnamed objects are settled when it returns.
+ * NOVA_QUO_OOM = the pool had no page for splitting a range; what was revoked stays so, repeating is harmless.
+ */
+enum nova_status space_revoke(struct cpu *cpu, struct spaces *spaces, word crd, bool self, bool keep);
+
+/* Revokes everything, for a PD that is going; the first settles unnamed objects, the second leaves that to the caller. */
+void space_empty(struct cpu *cpu, struct spaces *spaces);
+void space_empty_objects(struct cpu *cpu, struct spaces *spaces);
+
+/* Enters memory that comes from the kernel itself (root's segments, HIP, UTCBs). NOVA_BAD_PAR: something is there already; NOVA_QUO_OOM. flags: MAPPING_FIXED or 0. */
+enum nova_status space_give_memory(struct spaces *spaces, word page, word count, word frame, unsigned rights, unsigned flags);
+
+/* Takes such a place back (UTCB of a dead EC), including the shoot-down. */
+void space_take_memory(struct cpu *cpu, struct spaces *spaces, word page, word count);
+
+/* Objects of the kernel that root may take, by selector: [0, NOVA_CPUS) idle SCs, then interrupt semaphores. Filled at boot. */
+enum { KERNEL_GSI_MAX = 192, KERNEL_OBJECTS = NOVA_CPUS + KERNEL_GSI_MAX };
+extern struct {
+    struct object *object;
+    unsigned permissions;
+} kernel_object[KERNEL_OBJECTS];
+
+#endif

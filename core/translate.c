@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Translation and lookup: which name a space has for what another one holds. Walks the ancestors of the sender's mapping under the tree lock.
+ */
+#include "core/lib/bits.h"
+#include "core/spaces.h"
+
+/* Largest naturally aligned block of at most 2^order units around 'place' that lies in [base, base + count). */
+static unsigned block_order(word place, word base, word count, unsigned order)
+{
+    unsigned bits = 8 * sizeof(word) - 12;
+    if (order >= bits)
+        order = bits - 1;
+    for (; order; order--) {
+        word mask = ((word)1 << order) - 1, first = place & ~mask;
+        if (first >= base && first - base <= count && (first | mask) - base < count)
+            break;
+    }
+    return order;
+}
+
+/* The part of a block that lies in the window (one contains the other, or there is none: 0). */
+static word clamp(word crd, word window)
+{
+    word first, last, wfirst, wlast;
+    if (nova_crd_type(crd) != nova_crd_type(window) || !crd_range(crd, &first, &last) || !crd_range(window, &wfirst, &wlast))
+        return 0;
+    if (first > wlast || wfirst > last)
+        return 0;
+    if (first >= wfirst)
+        return crd;
+    return nova_crd(nova_crd_type(crd), wfirst, nova_crd_order(window), nova_crd_perm(crd));
+}
+
+/* Finds the mapping that holds 'place' and takes its tree lock; 0 = none (no lock taken). */
+static struct mapping *mapping_find_locked(struct spaces *spaces, unsigned type, word place)
+{
+    struct range_space *ranges = type == NOVA_CRD_MEM ? &spaces->memory : &spaces->ports;
+    for (;;) {
+        struct mapping *found, *again;
+        uint8_t lock = 0;
+        if (type == NOVA_CRD_OBJ) {
+            found = object_space_slot(&spaces->objects, place);
+            if (!found || !__atomic_load_n(&found->value, __ATOMIC_ACQUIRE))
+                return 0;
+            lock = __atomic_load_n(&found->lock, __ATOMIC_RELAXED);
+            mapping_lock(lock);
+            again = found->value ? found : 0;
+        } else {
+            spin_lock(&ranges->space.lock);
+            struct range *range = range_find(ranges, place);
+            if (range)
+                lock = range->mapping.lock;
+            spin_unlock(&ranges->space.lock);
+            if (!range)
+                return 0;
+            mapping_lock(lock);
+            spin_lock(&ranges->space.lock);
+            range = range_find(ranges, place);
+            again = range ? &range->mapping : 0;
+            spin_unlock(&ranges->space.lock);
+        }
+        if (again && again->lock == lock)
+            return again;
+        mapping_unlock(lock);
+        if (!again)
+            return 0;
+    }
+}
+
+static unsigned mapping_permissions(const struct mapping *mapping, unsigned type)
+{
+    return type == NOVA_CRD_OBJ ? slot_capability(mapping).permissions : mapping->rights;
+}
+
+static word mapping_count(struct mapping *mapping, unsigned type) { return type == NOVA_CRD_OBJ ? 1 : range_of(mapping)->count; }
+
+word space_lookup(struct spaces *spaces, word crd)
+{
+    unsigned type = nova_crd_type(crd);
+    word place = nova_crd_base(crd);
+    if (type == NOVA_CRD_NULL)
+        return 0;
+    struct mapping *mapping = mapping_find_locked(spaces, type, place);
+    if (!mapping)
+        return 0;
+    unsigned order = block_order(place, mapping->base, mapping_count(mapping, type), 31);
+    word result = nova_crd(type, place >> order << order, order, mapping_permissions(mapping, type));
+    mapping_unlock(mapping->lock);
+    return result;
+}
+
+word space_translate(const struct transfer_order *order)
+{
+    unsigned type = nova_crd_type(order->crd), mask = nova_crd_perm(order->crd) & nova_crd_perm(order->window);
+    if (type == NOVA_CRD_NULL || type != nova_crd_type(order->window) || !mask || !order->from)
+        return 0;
+    word place = nova_crd_base(order->crd), first, last, result = 0;
+    if (!crd_range(order->window, &first, &last))
+        return 0;
+    struct mapping *held = mapping_find_locked(order->from, type, place);
+    if (!held)
+        return 0;
+    struct space *home = type == NOVA_CRD_MEM   ? &order->to->memory.space
+                         : type == NOVA_CRD_PIO ? &order->to->ports.space
+                                                : &order->to->objects.space;
+    unsigned permissions = mapping_permissions(held, type) & mask;
+    unsigned size = block_order(place, held->base, mapping_count(held, type), nova_crd_order(order->crd));
+    word offset = place - held->base; /* of ranges: also where the same unit is in an ancestor, whose value is lower or equal */
+    for (struct mapping *m = held->parent; m && !result; m = m->parent) {
+        if (m->space != home)
+            continue;
+        word name = type == NOVA_CRD_OBJ ? m->base : m->base + (held->value + offset - m->value);
+        unsigned o = block_order(name, m->base, mapping_count(m, type), size);
+        if (name >= first && name <= last && block_order(name, first, last - first + 1, o) == o)
+            result = nova_crd(type, name >> o << o, o, permissions);
+    }
+    if (!result && order->from == order->to)
+        result = clamp(nova_crd(type, place >> nova_crd_order(order->crd) << nova_crd_order(order->crd), nova_crd_order(order->crd),
+                                permissions),
+                       order->window);
+    mapping_unlock(held->lock);
+    return permissions ? result : 0;
+}

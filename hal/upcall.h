@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a port calls in core. Each entry runs on the CPU's kernel stack with interrupts off and the interrupted thread's registers in its frame, and
+ * returns what to do next: a frame to resume (see enum frame_resume), or 0 = open a short interrupt window (interrupts on for at least one instruction, the
+ * stack as empty as at entry) and then call kernel_continue. An interrupt in the window or in idle enters by the same functions; the interrupted kernel
+ * context is given up. NMIs, double faults and machine checks do not come here.
+ */
+#ifndef HAL_UPCALL_H
+#define HAL_UPCALL_H
+
+#include "hal/boot_info.h"
+#include "hal/frame.h"
+#include "hal/mmu.h"
+
+struct cpu; /* core's state of one CPU; the port keeps the pointer in its own per-CPU data */
+
+/* The thread executed the hypercall instruction: frame->arg, ip, sp are set, resume = RESUME_HYPERCALL. */
+struct frame *kernel_hypercall(struct cpu *cpu);
+
+/* The vector by which a port reports a page fault (abi.md section 5). */
+enum { HAL_PAGE_FAULT = 14 };
+
+/* The thread raised exception 'vector' (0-29): resume = RESUME_FULL. address = fault address of a page fault. The port has handled its own (#NM, I/O bitmap) before. */
+struct frame *kernel_exception(struct cpu *cpu, unsigned vector, word error, word address);
+
+/* The timer deadline has come / another CPU signalled / device interrupt gsi came. Already acknowledged at the local controller. */
+struct frame *kernel_timer(struct cpu *cpu);
+struct frame *kernel_signal(struct cpu *cpu);
+struct frame *kernel_gsi(struct cpu *cpu, unsigned gsi);
+
+/* After an interrupt window. */
+struct frame *kernel_continue(struct cpu *cpu);
+
+/* The struct mmu of the PD whose thread runs on this CPU (for the port's lazy I/O bitmap). */
+struct mmu *kernel_current_mmu(struct cpu *cpu);
+
+/* Boot, in this order. Boot CPU: the pool [begin, end) (kernel virtual, page aligned) becomes the page allocator's. */
+void kernel_memory_init(void *begin, void *end);
+
+/* Zeroed, naturally aligned 2^order kernel pages for the port itself during boot (stacks, per-CPU data); 0 = exhausted. */
+void *kernel_boot_alloc(unsigned order);
+
+/* Boot CPU, after all CPUs have filled in boot_info and are waiting: kernel objects, HIP, root task. Fatal messages if root cannot be started. */
+void kernel_init(void);
+
+/* Every online CPU after kernel_init: its struct cpu, and then the first frame to resume (the boot CPU's is root, others idle). */
+struct cpu *kernel_cpu(unsigned number);
+struct frame *kernel_start(struct cpu *cpu);
+
+#endif
