@@ -159,7 +159,7 @@ static bool ranges_from_kernel(struct range_space *to, const struct piece *whole
                 stop = (word)first;
         }
         struct piece part = {at, whole->target + (at - whole->source), stop - at, whole->mask, whole->flags, whole->type};
-        if (!hidden) {
+        if (!hidden && whole->mask & 7) {
             uint8_t lock = mapping_lock_choose(&to->space, part.target);
             mapping_lock(lock);
             bool enough = range_fill(to, &part, 0, at, whole->mask & 7, lock);

@@ -63,7 +63,7 @@ static void ec_init(struct ec *ec, const struct ec_arguments *arguments)
     list_init(&ec->sleepers);
     list_init(&ec->waiter.link);
     list_init(&ec->sibling);
-    inbox_item_init(&ec->inbox, ec_arrive);
+    inbox_item_init(&ec->inbox, &ec->object, ec_arrive);
     frame_init(&ec->frame, 0, arguments->sp);
 }
 

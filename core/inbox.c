@@ -7,13 +7,15 @@
 void inbox_post(struct cpu *from, struct cpu *to, struct inbox_item *item)
 {
     spin_lock(&to->inbox_lock);
-    bool linked = !list_empty(&item->link);
-    if (!linked)
+    bool link = list_empty(&item->link) && object_ref(item->object);
+    if (link)
         list_append(&to->inbox, &item->link);
     spin_unlock(&to->inbox_lock);
+    if (!link)
+        return;
     if (from == to)
         to->pending |= PENDING_INBOX;
-    else if (!linked)
+    else
         cpu_post(to, PENDING_INBOX);
 }
 
@@ -29,6 +31,8 @@ void inbox_deliver(struct cpu *cpu)
         spin_unlock(&cpu->inbox_lock);
         if (!item)
             return;
+        struct object *object = item->object;
         item->deliver(cpu, item);
+        object_unref(cpu, object);
     }
 }

@@ -6,20 +6,22 @@
 #ifndef CORE_INBOX_H
 #define CORE_INBOX_H
 
-#include "core/cpu.h"
+#include "core/object.h"
 
 struct inbox_item {
     struct list link;
+    struct object *object; /* that it belongs to; a linked item holds a reference */
     void (*deliver)(struct cpu *cpu, struct inbox_item *item);
 };
 
-static inline void inbox_item_init(struct inbox_item *item, void (*deliver)(struct cpu *cpu, struct inbox_item *item))
+static inline void inbox_item_init(struct inbox_item *item, struct object *object, void (*deliver)(struct cpu *cpu, struct inbox_item *item))
 {
     list_init(&item->link);
+    item->object = object;
     item->deliver = deliver;
 }
 
-/* Posts an item to a CPU, also to the calling one itself. */
+/* Posts an item to a CPU, also to the calling one itself. Nothing happens if its object is gone already. */
 void inbox_post(struct cpu *from, struct cpu *to, struct inbox_item *item);
 
 /* Delivers all that is there; called for PENDING_INBOX. */

@@ -80,8 +80,7 @@ static enum nova_status event_reply(struct ec *ec, struct ec *caller)
     word items = __atomic_load_n(&ec->utcb->items, __ATOMIC_RELAXED);
     word mtd = __atomic_load_n(&ec->utcb->state.mtd, __ATOMIC_RELAXED);
     unsigned typed = items_typed(items);
-    if (items_untyped(items))
-        frame_state_load(&caller->frame, &ec->utcb->state, mtd);
+    frame_state_load(&caller->frame, &ec->utcb->state, mtd);
     if (!typed)
         return NOVA_SUCCESS;
     word window = nova_crd(NOVA_CRD_MEM, 0, 31, NOVA_PERM_ALL);

@@ -64,10 +64,11 @@ static void range_revoke(struct revocation *revocation, struct range *range, wor
 {
     struct range_space *space = range_space_of(range->mapping.space);
     unsigned left = range->mapping.rights & ~revocation->permissions;
-    if (left == range->mapping.rights || range->mapping.flags & MAPPING_FIXED)
+    if (range->mapping.flags & MAPPING_FIXED)
         return;
     spin_lock(&space->space.lock);
-    if ((range = range_isolate(revocation, range, from, end))) {
+    /* Cut even where nothing is lost: its parent may be cut at the same places, and no child may reach across. */
+    if ((range = range_isolate(revocation, range, from, end)) && left != range->mapping.rights) {
         struct mapping *m = &range->mapping;
         range_protect(space, range, m->base, range_end(range), left);
         stale_add(&revocation->stale, space, m->base, range->count);

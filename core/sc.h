@@ -49,7 +49,7 @@ static inline void sc_init(struct sc *sc, struct pd *payer, struct ec *ec, struc
     sc->quantum = sc->left = scale_u64(quantum, boot_info.tsc_khz, 1000);
     sc->state = SC_NEW;
     list_init(&sc->link);
-    inbox_item_init(&sc->inbox, schedule_arrive);
+    inbox_item_init(&sc->inbox, &sc->object, schedule_arrive);
 }
 
 #endif

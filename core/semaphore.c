@@ -96,14 +96,26 @@ bool semaphore_wait(struct cpu *cpu, struct semaphore *semaphore, struct ec *ec,
     return !dead || done;
 }
 
+/* Locks the semaphore that an up raises: an interrupt semaphore's target may change until we have the lock. */
+static struct semaphore *target_lock(struct semaphore *semaphore, struct signal *signal)
+{
+    for (;;) {
+        struct semaphore *chained = signal ? __atomic_load_n(&signal->target, __ATOMIC_ACQUIRE) : 0;
+        struct semaphore *target = chained ? chained : semaphore;
+        spin_lock(&target->queue.lock);
+        if (!signal || __atomic_load_n(&signal->target, __ATOMIC_RELAXED) == chained)
+            return target;
+        spin_unlock(&target->queue.lock);
+    }
+}
+
 void semaphore_up(struct cpu *cpu, struct semaphore *semaphore)
 {
     struct signal *signal = semaphore->kind == SEMAPHORE_PLAIN ? 0 : signal_of(semaphore);
-    struct semaphore *target = signal && signal->target ? signal->target : semaphore;
+    struct semaphore *target = target_lock(semaphore, signal);
     struct down down = {.to_zero = false};
     struct waiter *waiter = 0;
-    spin_lock(&target->queue.lock);
-    if (!target->dead) {
+    if (!target->dead && !semaphore->dead) {
         if (target != semaphore)
             signal->ups++;
         if (target->counter == 0 && (waiter = wait_queue_take(&target->queue))) {
@@ -113,7 +125,7 @@ void semaphore_up(struct cpu *cpu, struct semaphore *semaphore)
             }
         } else if (target == semaphore)
             target->counter += target->counter != ~(word)0;
-        else if (list_empty(&signal->pending)) {
+        else if (list_empty(&signal->pending) && target->counter != ~(word)0) {
             target->counter++;
             list_append(&target->queue.list, &signal->pending);
         }
@@ -170,6 +182,7 @@ static void semaphore_unnamed(struct cpu *cpu, struct object *object)
     if (semaphore->kind == SEMAPHORE_SIGNAL) {
         struct signal *signal = signal_of(semaphore);
         spin_lock(&signal->target->queue.lock);
+        semaphore->dead = true;
         if (!list_empty(&signal->pending)) {
             list_remove(&signal->pending);
             signal->target->counter--;

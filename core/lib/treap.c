@@ -4,10 +4,13 @@
  */
 #include "core/lib/treap.h"
 
-/* Heap order of the treap. The multiplier is 2^64 divided by the golden ratio: it spreads the few address bits that differ. */
+/* Heap order of the treap: the address, mixed until members at regular distances (slabs) look random. */
 static uint32_t treap_rank(const struct treap *member)
 {
-    return (uint32_t)((uint64_t)(uintptr_t)member * 0x9e3779b97f4a7c15u >> 32);
+    uint32_t rank = (uint32_t)((uintptr_t)member >> 4);
+    rank = (rank ^ rank >> 16) * 0x7feb352d;
+    rank = (rank ^ rank >> 15) * 0x846ca68b;
+    return rank ^ rank >> 16;
 }
 
 static bool treap_before(const struct treap *a, const struct treap *b)
