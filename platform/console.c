@@ -23,7 +23,7 @@ static size_t early_length;
 void console_boot(const struct boot_options *options, bool text_mode)
 {
     /* A complaint about the information block itself may have brought up consoles that nobody asked for. */
-    on.emergency = false;
+    on.emergency = on.log_page = false;
     on.serial = options->serial && serial_start(false);
     bool screen = (options->vga || options->spinner) && text_mode && vga_start();
     on.vga = screen && options->vga;

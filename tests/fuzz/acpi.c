@@ -3,19 +3,32 @@
  * Fuzzer: the input is cut into an RSDP and pieces of memory that tables lie in; the first byte says which checksums are made right afterwards, because a fuzzer
  * does not guess them. Any input ends in a list of CPUs that holds together, or in a fatal message.
  */
+#include "fuzz.h"
 #include "platform/acpi.h"
-#include "platform_build.h"
-
-#include <stdio.h>
-#include <stdlib.h>
 
 enum { TABLES = 6 };
 static const paddr_t places[TABLES] = {RSDT_AT, XSDT_AT, MADT_AT, FADT_AT, HPET_AT, MCFG_AT};
 
-static void fail(const char *what)
+int LLVMFuzzerInitialize(int *count, char ***arguments)
 {
-    fprintf(stderr, "%s\n%s", what, machine_log());
-    abort();
+    static struct acpi a;
+    static struct buffer all;
+    acpi_begin(&a);
+    madt_x2apic(&a.madt, 0x1234, 70000, 1);
+    put(&a.madt, 5 | 12 << 8, 4);
+    put(&a.madt, 0x1fee00000, 8);
+    put(&a.madt, 10 | 12 << 8 | 7 << 16, 4);
+    put(&a.madt, 3, 8);
+    acpi_end(&a);
+    put(&all, 0xff, 2);
+    put_bytes(&all, a.rsdp.bytes, a.rsdp.length);
+    const struct buffer *tables[TABLES] = {&a.rsdt, &a.xsdt, &a.madt, &a.fadt, &a.hpet, &a.mcfg};
+    for (unsigned i = 0; i < TABLES; i++) {
+        put(&all, tables[i]->length, 2);
+        put_bytes(&all, tables[i]->bytes, tables[i]->length);
+    }
+    seed_write(*count, *arguments, "all", all.bytes, all.length);
+    return 0;
 }
 
 static void place(unsigned number, const uint8_t *data, size_t size, bool repair)
@@ -34,7 +47,6 @@ static void place(unsigned number, const uint8_t *data, size_t size, bool repair
     machine_place(places[number], table.bytes, table.length);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct buffer rsdp;

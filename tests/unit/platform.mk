@@ -31,7 +31,7 @@ $(OUT)/test/platform: $(PLATFORM_OBJECTS)
 	$(Q)$(CC) $(SANITIZE) -o $@ $(PLATFORM_OBJECTS)
 
 # A fuzzer is compiled in one go: platform, machine and its target.
-$(OUT)/fuzz/%: tests/fuzz/%.c $(PLATFORM_SOURCES) $(PLATFORM_MACHINE) $(wildcard $(TOP)/platform/*.h $(TOP)/hal/*.h $(TOP)/tests/unit/platform_*.h)
+$(OUT)/fuzz/%: tests/fuzz/%.c $(PLATFORM_SOURCES) $(PLATFORM_MACHINE) $(TOP)/tests/fuzz/fuzz.h $(wildcard $(TOP)/platform/*.h $(TOP)/hal/*.h $(TOP)/tests/unit/platform_*.h)
 	$(call say,FUZZ,$@)
 	@mkdir -p $(@D)
 	$(Q)clang $(FUZZ_FLAGS) $(PLATFORM_LOG) -c -o $@-log.o $(TOP)/core/lib/log.c
@@ -42,7 +42,7 @@ $(OUT)/fuzz/%: tests/fuzz/%.c $(PLATFORM_SOURCES) $(PLATFORM_MACHINE) $(wildcard
 fuzz: $(addprefix $(OUT)/fuzz/,$(FUZZERS))
 	@for fuzzer in $(FUZZERS); do \
 	    mkdir -p $(OUT)/fuzz/corpus/$$fuzzer; echo "fuzzing $$fuzzer for $(SECONDS) s"; \
-	    $(OUT)/fuzz/$$fuzzer -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=1024 -max_len=8192 -print_final_stats=1 \
+	    $(OUT)/fuzz/$$fuzzer -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=1024 -max_len=4096 -print_final_stats=1 \
 	        -artifact_prefix=$(OUT)/fuzz/$$fuzzer- $(OUT)/fuzz/corpus/$$fuzzer 2>$(OUT)/fuzz/$$fuzzer.log \
 	        || { tail -40 $(OUT)/fuzz/$$fuzzer.log; exit 1; }; \
 	    grep -E 'number_of_executed_units|DONE' $(OUT)/fuzz/$$fuzzer.log | tail -2; \

@@ -8,6 +8,7 @@
 #include "hal/cpu.h"
 #include "hal/physical.h"
 #include "platform/acpi.h"
+#include "platform/console.h"
 #include "platform/platform.h"
 #include "platform_io.h"
 
@@ -16,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECES = 64, DEVICES = 32, LOG_SIZE = 1 << 20, ADDRESS_BITS = 46 };
+enum { PIECES = 64, DEVICES = 32, LOG_SIZE = 1 << 20, ADDRESS_BITS = 46, VGA = 0xb8000 };
 
 static struct {
     paddr_t address;
@@ -70,9 +71,13 @@ static void no_register_write(paddr_t address, uint32_t value)
 
 void machine_reset(void)
 {
+    /* The consoles of the last boot must not write to memory that goes now. */
+    static const struct boot_options none;
+    console_boot(&none, false);
     while (piece_count)
         free(pieces[--piece_count].bytes);
-    while (device_count)
+    /* The screen is mapped once and for good. */
+    while (device_count && devices[device_count - 1].address != VGA)
         free(devices[--device_count].bytes);
     log_length = 0;
     log_text[0] = 0;
@@ -122,10 +127,16 @@ void *physical_device(paddr_t address, size_t size, enum memory_type type)
     if (pages > machine_device_room || device_count == DEVICES)
         return 0;
     machine_device_room -= (unsigned)pages;
-    devices[device_count].address = address;
-    devices[device_count].size = size;
-    devices[device_count].bytes = calloc(1, size);
-    return devices[device_count++].bytes;
+    /* The screen goes to the front, so that machine_reset finds it last. */
+    unsigned place = device_count++;
+    if (address == VGA) {
+        devices[place] = devices[0];
+        place = 0;
+    }
+    devices[place].address = address;
+    devices[place].size = size;
+    devices[place].bytes = calloc(1, size);
+    return devices[place].bytes;
 }
 
 void *machine_device(paddr_t address)
