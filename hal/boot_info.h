@@ -35,7 +35,7 @@ struct boot_info {
     unsigned cpus;     /* entries in cpu[] */
     unsigned boot_cpu; /* index of the boot CPU */
 
-    /* Memory descriptors for the HIP in final form except those that core adds (kernel, log page): available, reserved, modules, RSDT/XSDT, ... */
+    /* Memory descriptors for the HIP in final form: available, reserved, kernel, modules, RSDT/XSDT, log page, ... */
     struct nova_hip_memory memory[BOOT_MEMORY_MAX];
     unsigned memories;
 

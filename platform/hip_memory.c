@@ -9,12 +9,12 @@
 #include "core/lib/log.h"
 #include "platform/bytes.h"
 
-/* Kernel image, pool and log page come from core; RSDT and XSDT from memory_map_add. */
-enum { CORE_ADDS = 3, ADDED_LATER = 2 };
+/* RSDT and XSDT come from memory_map_add. */
+enum { ADDED_LATER = 2 };
 enum {
     HIP_ROOM = (PAGE_SIZE - sizeof(struct nova_hip) - NOVA_CPUS * sizeof(struct nova_hip_cpu)) / sizeof(struct nova_hip_memory)
 };
-enum { CAPACITY = ((unsigned)HIP_ROOM < (unsigned)BOOT_MEMORY_MAX ? (unsigned)HIP_ROOM : (unsigned)BOOT_MEMORY_MAX) - CORE_ADDS };
+enum { CAPACITY = (unsigned)HIP_ROOM < (unsigned)BOOT_MEMORY_MAX ? (unsigned)HIP_ROOM : (unsigned)BOOT_MEMORY_MAX };
 
 static struct {
     paddr_t begin, end;
@@ -37,6 +37,13 @@ static bool append(paddr_t address, uint64_t size, int32_t type, uint32_t aux)
     }
     boot_info.memory[boot_info.memories++] = (struct nova_hip_memory){address, size, type, aux};
     return true;
+}
+
+/* Adds a range that nobody else has a claim on yet, and claims it. */
+static void append_whole(paddr_t begin, paddr_t end, int32_t type, uint32_t aux)
+{
+    append(begin, end - begin, type, aux);
+    claim(begin, end);
 }
 
 /* Joins a piece to a descriptor of the same type that it touches. */
@@ -90,7 +97,8 @@ static void publish_loader_entries(const struct loader *loader, bool available)
 
 void memory_map_publish(const struct loader *loader, paddr_t ap_page)
 {
-    unsigned fixed = (ap_page != 0) + (loader->framebuffer.type != 0) + (loader->efi != 0), available = 0;
+    unsigned fixed = 2 + (ap_page != 0) + (boot_info.log_page != 0) + (loader->framebuffer.type != 0) + (loader->efi != 0),
+             available = 0;
     for (unsigned i = 0; i < loader->memories; i++)
         available += loader->memory[i].type == NOVA_MEMORY_AVAILABLE;
     /* Modules come first, but half the room is for available memory if there is so much of it. */
@@ -103,17 +111,16 @@ void memory_map_publish(const struct loader *loader, paddr_t ap_page)
     publish_loader_entries(loader, true);
     unsigned available_out = left_out;
 
-    claim(boot_info.image_begin, boot_info.image_end);
-    claim(boot_info.pool_begin, boot_info.pool_end);
-    if (boot_info.log_page)
-        claim(boot_info.log_page, boot_info.log_page + PAGE_SIZE);
     limit = CAPACITY - ADDED_LATER;
-    if (ap_page && append(ap_page, PAGE_SIZE, NOVA_MEMORY_KERNEL, 0))
-        claim(ap_page, ap_page + PAGE_SIZE);
+    append_whole(boot_info.image_begin, boot_info.image_end, NOVA_MEMORY_KERNEL, 0);
+    append_whole(boot_info.pool_begin, boot_info.pool_end, NOVA_MEMORY_KERNEL, 0);
+    if (ap_page)
+        append_whole(ap_page, ap_page + PAGE_SIZE, NOVA_MEMORY_KERNEL, 0);
+    if (boot_info.log_page)
+        append_whole(boot_info.log_page, boot_info.log_page + PAGE_SIZE, NOVA_MEMORY_LOG, 0);
     for (unsigned i = 0; i < modules; i++) {
         const struct loader_module *module = &loader->module[i];
-        append(module->begin, module->end - module->begin, NOVA_MEMORY_MODULE, (uint32_t)module->text);
-        claim(module->begin, module->end);
+        append_whole(module->begin, module->end, NOVA_MEMORY_MODULE, (uint32_t)module->text);
     }
     if (loader->framebuffer.type)
         append(loader->framebuffer.address, loader->framebuffer.size, NOVA_MEMORY_FRAMEBUFFER, loader->framebuffer.aux);
@@ -124,7 +131,7 @@ void memory_map_publish(const struct loader *loader, paddr_t ap_page)
     if (available_out || left_out || modules < loader->modules)
         log_line("memory map: the hypervisor information page holds %u entries; left out: %u of available memory, %u of other "
                  "memory, %u modules",
-                 (unsigned)CAPACITY + CORE_ADDS, available_out, left_out, loader->modules - modules);
+                 (unsigned)CAPACITY, available_out, left_out, loader->modules - modules);
 }
 
 void memory_map_add(paddr_t address, int32_t type)

@@ -22,7 +22,7 @@ uint64_t memory_map_ram(void);
 
 /*
  * Fills boot_info.memory: available entries as the loader said, then the others, which do not overlap: what is more important takes its part out of the rest.
- * ap_page: the page for starting CPUs or 0. Leaves room for what core and memory_map_add still add.
+ * ap_page: the page for starting CPUs or 0. Leaves room for memory_map_add.
  */
 void memory_map_publish(const struct loader *loader, paddr_t ap_page);
 

@@ -241,19 +241,18 @@ static bool has_range(const struct nova_hip_memory *memory)
 
 static const char *descriptors_wrong(void)
 {
-    struct nova_hip_memory list[BOOT_MEMORY_MAX + 3];
+    const struct nova_hip_memory *list = boot_info.memory;
     unsigned count = boot_info.memories;
-    if (count + 3 > BOOT_MEMORY_MAX ||
-        (count + 3) * sizeof list[0] + NOVA_CPUS * sizeof(struct nova_hip_cpu) + sizeof(struct nova_hip) > PAGE_SIZE)
+    if (count + 2 > BOOT_MEMORY_MAX ||
+        (count + 2) * sizeof list[0] + NOVA_CPUS * sizeof(struct nova_hip_cpu) + sizeof(struct nova_hip) > PAGE_SIZE)
         return "more descriptors than the HIP has room for";
-    memcpy(list, boot_info.memory, count * sizeof list[0]);
-    /* Those that core adds. */
-    list[count++] =
-        (struct nova_hip_memory){boot_info.image_begin, boot_info.image_end - boot_info.image_begin, NOVA_MEMORY_KERNEL, 0};
-    list[count++] =
-        (struct nova_hip_memory){boot_info.pool_begin, boot_info.pool_end - boot_info.pool_begin, NOVA_MEMORY_KERNEL, 0};
-    if (boot_info.log_page)
-        list[count++] = (struct nova_hip_memory){boot_info.log_page, PAGE_SIZE, NOVA_MEMORY_LOG, 0};
+    unsigned kernel = 0, log = 0;
+    for (unsigned i = 0; i < count; i++) {
+        kernel += list[i].type == NOVA_MEMORY_KERNEL;
+        log += list[i].type == NOVA_MEMORY_LOG;
+    }
+    if (kernel != 2u + (platform_low_page() != 0) || log != (boot_info.log_page != 0))
+        return "image, pool, start page or log page is not listed";
     for (unsigned i = 0; i < count; i++) {
         if (has_range(&list[i]) && list[i].address + list[i].size < list[i].address)
             return "a descriptor wraps around";

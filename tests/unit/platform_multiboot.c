@@ -67,7 +67,9 @@ TEST(multiboot1_sound)
     CHECK_EQ(descriptor(-2, 0)->address, ROOT_BEGIN);
     CHECK_EQ(descriptor(-2, 0)->aux, TEXT_AT);
     CHECK_EQ(descriptor(3, 0)->address, 0x7fe0000);
-    CHECK_EQ(descriptor(-1, 0)->size, PAGE_SIZE);
+    CHECK_EQ(descriptor(-1, 0)->address, IMAGE_BEGIN);
+    CHECK_EQ(descriptor(-1, 1)->address, boot_info.pool_begin);
+    CHECK_EQ(descriptor(-1, 2)->size, PAGE_SIZE);
 }
 
 TEST(multiboot1_information_out_of_reach)
