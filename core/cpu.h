@@ -31,8 +31,8 @@ enum {
 struct cpu {
     struct ec *current; /* its frame is resumed next */
     struct sc *sc;      /* pays for it */
-    word pending;
-    word posted;
+    uint32_t pending;
+    uint32_t posted;
     unsigned number;
     struct ec *resumed; /* whose frame was resumed last */
     struct pd *space;   /* whose memory is active */
@@ -69,7 +69,7 @@ extern struct cpu *cpu_table[NOVA_CPUS];
 static inline struct cpu *cpu_online(word number) { return number < NOVA_CPUS ? cpu_table[number] : 0; }
 
 /* Leaves work for another CPU and makes it look soon. */
-static inline void cpu_post(struct cpu *to, word bits)
+static inline void cpu_post(struct cpu *to, uint32_t bits)
 {
     __atomic_fetch_or(&to->posted, bits, __ATOMIC_SEQ_CST);
     cpu_signal(to->number);

@@ -34,16 +34,24 @@ enum ec_wait {
 struct ec {
     struct object object;
     struct frame frame;
-    uint8_t todo;    /* enum ec_todo */
-    uint8_t recall;  /* event 31 before it next runs user code; set from any CPU */
-    uint8_t kind;    /* enum ec_kind */
-    uint8_t wait;    /* enum ec_wait */
-    bool busy;       /* local: between call and reply */
-    bool blocked;    /* waits; runs nothing */
-    bool in_event;   /* waits for the reply to an event, not to a call */
-    bool event_lost; /* the handler of its event died: to be killed when it runs next */
-    bool dead;       /* no capability names it any more; set from any CPU */
-    bool gone;       /* its CPU has seen that it is dead */
+    /* What keeps the EC from running user code: bytes, since 'recall' is set from any CPU; read together as 'unfinished'. */
+    union {
+        struct {
+            uint8_t todo;       /* enum ec_todo */
+            uint8_t recall;     /* event 31 before it next runs user code */
+            uint8_t event_lost; /* the handler of its event died: to be killed when it runs next */
+            uint8_t reserved;
+        };
+        uint32_t unfinished;
+    };
+    uint8_t kind;  /* enum ec_kind */
+    uint8_t wait;  /* enum ec_wait */
+    bool busy;     /* local: between call and reply */
+    bool blocked;  /* waits; runs nothing */
+    bool in_event; /* waits for the reply to an event, not to a call */
+
+    bool dead; /* no capability names it any more; set from any CPU */
+    bool gone; /* its CPU has seen that it is dead */
     struct ec *caller, *callee;
     struct nova_utcb *utcb; /* kernel address */
     struct pd *pd;          /* a reference */

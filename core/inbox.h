@@ -14,7 +14,8 @@ struct inbox_item {
     void (*deliver)(struct cpu *cpu, struct inbox_item *item);
 };
 
-static inline void inbox_item_init(struct inbox_item *item, struct object *object, void (*deliver)(struct cpu *cpu, struct inbox_item *item))
+static inline void inbox_item_init(struct inbox_item *item, struct object *object,
+                                   void (*deliver)(struct cpu *cpu, struct inbox_item *item))
 {
     list_init(&item->link);
     item->object = object;

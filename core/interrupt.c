@@ -7,7 +7,10 @@
 
 #include "hal/interrupt.h"
 
-static struct signal *gsi_table;
+/* Objects are aligned so that capabilities have room for permissions in the address. */
+static struct gsi_entry {
+    struct signal signal;
+} __attribute__((aligned(64))) * gsi_table;
 static unsigned gsi_entries;
 static struct spinlock chain_lock;
 
@@ -15,19 +18,19 @@ bool interrupt_init(struct pd *kernel)
 {
     gsi_entries = gsi_count() < KERNEL_GSI_MAX ? gsi_count() : KERNEL_GSI_MAX;
     unsigned order = 0;
-    while ((PAGE_SIZE << order) < gsi_entries * sizeof(struct signal))
+    while ((PAGE_SIZE << order) < gsi_entries * sizeof *gsi_table)
         order++;
     if (!(gsi_table = account_page_alloc(&kernel->account, order)))
         return false;
     for (unsigned gsi = 0; gsi < gsi_entries; gsi++) {
-        semaphore_init_gsi(&gsi_table[gsi], gsi, kernel);
-        kernel_object[NOVA_CPUS + gsi].object = &gsi_table[gsi].semaphore.object;
+        semaphore_init_gsi(&gsi_table[gsi].signal, gsi, kernel);
+        kernel_object[NOVA_CPUS + gsi].object = &gsi_table[gsi].signal.semaphore.object;
         kernel_object[NOVA_CPUS + gsi].permissions = NOVA_SM_ALL;
     }
     return true;
 }
 
-struct signal *interrupt_semaphore(unsigned gsi) { return gsi < gsi_entries ? &gsi_table[gsi] : 0; }
+struct signal *interrupt_semaphore(unsigned gsi) { return gsi < gsi_entries ? &gsi_table[gsi].signal : 0; }
 
 void interrupt_raise(struct cpu *cpu, unsigned gsi)
 {

@@ -126,7 +126,7 @@ void ipc_resolve(struct cpu *cpu)
 {
     for (;;) {
         if (cpu->pending & PENDING_SCHEDULE) {
-            cpu->pending &= ~(word)PENDING_SCHEDULE;
+            cpu->pending &= ~(uint32_t)PENDING_SCHEDULE;
             schedule_pick(cpu);
         }
         struct sc *sc = cpu->sc;

@@ -47,44 +47,54 @@ static void space_enter(struct cpu *cpu, struct pd *pd)
     mmu_activate(&pd->mmu);
 }
 
-static void switch_to(struct cpu *cpu, struct ec *ec)
+/* Another EC's frame is resumed: time is charged, registers and address space follow. */
+static struct frame *switch_to(struct cpu *cpu, struct ec *ec)
 {
+    struct ec *from = cpu->resumed;
     uint64_t now = time_now();
-    cpu->resumed->time += now - cpu->since;
+    from->time += now - cpu->since;
     cpu->since = now;
-    frame_switch(&cpu->resumed->frame, &ec->frame);
+    cpu->resumed = ec;
+    frame_switch(&from->frame, &ec->frame);
     /* The idle EC needs no space of its own: the last one stays until somebody else comes, or until it dies. */
     if (ec->pd != cpu->space && ec->kind != EC_IDLE)
         space_enter(cpu, ec->pd);
-    cpu->resumed = ec;
+    return &ec->frame;
 }
 
-static struct frame *kernel_leave(struct cpu *cpu)
+/* Until nothing is pending and the current EC can run user code; 0 = interrupts first. */
+static __attribute__((noinline)) struct frame *leave_slowly(struct cpu *cpu)
 {
     for (unsigned steps = 0;;) {
-        if (__builtin_expect((cpu->pending & ~(word)PENDING_RECLAIM) | __atomic_load_n(&cpu->posted, __ATOMIC_RELAXED), 0))
+        if ((cpu->pending & ~(uint32_t)PENDING_RECLAIM) | __atomic_load_n(&cpu->posted, __ATOMIC_RELAXED))
             attend(cpu);
         struct ec *ec = cpu->current;
-        if (__builtin_expect(ec->todo | ec->recall | ec->event_lost, 0)) {
+        if (ec->unfinished) {
             if (++steps > LEAVE_STEPS)
                 return 0;
             proceed(cpu, ec);
             continue;
         }
-        if (cpu->pending & ~(word)PENDING_RECLAIM)
+        if (cpu->pending & ~(uint32_t)PENDING_RECLAIM)
             continue;
         if (ec != cpu->resumed)
             switch_to(cpu, ec);
-        if (__builtin_expect(!cpu->pending, 1))
+        if (!cpu->pending)
             return &ec->frame;
         /* Nothing of this entry is needed any more. What is freed may belong to a PD whose space is still loaded. */
         if (cpu->space->dying && ec->kind == EC_IDLE)
             space_enter(cpu, ec->pd);
         cpu->pending = 0;
         reclaim_poll(cpu);
-        if (!cpu->pending)
-            return &ec->frame;
     }
+}
+
+static inline struct frame *kernel_leave(struct cpu *cpu)
+{
+    struct ec *ec = cpu->current;
+    if (__builtin_expect(cpu->pending | __atomic_load_n(&cpu->posted, __ATOMIC_RELAXED) | ec->unfinished, 0))
+        return leave_slowly(cpu);
+    return ec == cpu->resumed ? &ec->frame : switch_to(cpu, ec);
 }
 
 struct frame *kernel_hypercall(struct cpu *cpu)

@@ -10,41 +10,9 @@
 _Static_assert((SLOT_BITS == 6 && sizeof(struct mapping) == 64) || (SLOT_BITS == 7 && sizeof(struct mapping) == 32),
                "a bottom page is full of slots");
 
-enum { HEIGHT_MASK = 3 };
-
-static word *table_entry(word root, word selector, unsigned level)
-{
-    return (word *)(root & ~(PAGE_SIZE - 1)) + (selector >> (SLOT_BITS + (level - 1) * TABLE_BITS) & (((word)1 << TABLE_BITS) - 1));
-}
-
 void object_space_init(struct object_space *space, struct account *account)
 {
     *space = (struct object_space){.space = {.type = NOVA_CRD_OBJ, .account = account}};
-}
-
-struct mapping *object_space_slot(const struct object_space *space, word selector)
-{
-    word page = __atomic_load_n(&space->root, __ATOMIC_ACQUIRE);
-    unsigned height = page & HEIGHT_MASK;
-    if (!page || selector >> (SLOT_BITS + height * TABLE_BITS) || selector >> SELECTOR_BITS)
-        return 0;
-    for (; height; height--)
-        if (!(page = __atomic_load_n(table_entry(page, selector, height), __ATOMIC_ACQUIRE)))
-            return 0;
-    return (struct mapping *)(page & ~(PAGE_SIZE - 1)) + (selector & (((word)1 << SLOT_BITS) - 1));
-}
-
-struct capability object_space_lookup(const struct object_space *space, word selector)
-{
-    struct mapping *slot = object_space_slot(space, selector);
-    return slot ? slot_capability(slot) : (struct capability){0, 0};
-}
-
-struct object *object_space_find(const struct object_space *space, word selector, const struct object_type *type,
-                                 unsigned permissions)
-{
-    struct capability cap = object_space_lookup(space, selector);
-    return cap.object && object_is(cap.object, type) && (cap.permissions & permissions) == permissions ? cap.object : 0;
 }
 
 bool object_space_grow(struct object_space *space, word selector)
@@ -104,7 +72,7 @@ word object_space_skip(const struct object_space *space, word from, word end)
 void slot_fill(struct object_space *space, struct mapping *slot, word selector, struct object *object, unsigned permissions,
                struct mapping *parent, uint8_t lock)
 {
-    ASSERT(!slot->value);
+    ASSERT(!slot->value && !((word)object & NOVA_PERM_ALL));
     slot->space = &space->space;
     slot->base = selector;
     slot->lock = lock;

@@ -30,8 +30,33 @@ struct capability {
 
 void object_space_init(struct object_space *space, struct account *account);
 
-/* The slot of a selector, 0 if its table does not exist. */
-struct mapping *object_space_slot(const struct object_space *space, word selector);
+enum { HEIGHT_MASK = 3 };
+
+/* The entry for a selector in a table page of this level; level 1 points to slots. */
+static inline word *table_entry(word page, word selector, unsigned level)
+{
+    return (word *)(page & ~(PAGE_SIZE - 1)) + (selector >> (SLOT_BITS + (level - 1) * TABLE_BITS) & (((word)1 << TABLE_BITS) - 1));
+}
+
+/* The slot of a selector, 0 if its table does not exist. Written out for each height: this is on the path of every hypercall. */
+static inline struct mapping *object_space_slot(const struct object_space *space, word selector)
+{
+    word page = __atomic_load_n(&space->root, __ATOMIC_ACQUIRE);
+    unsigned height = page & HEIGHT_MASK;
+    if (__builtin_expect(height == 1, 1)) {
+        if (selector >> (SLOT_BITS + TABLE_BITS))
+            return 0;
+        page = __atomic_load_n(table_entry(page, selector, 1), __ATOMIC_ACQUIRE);
+    } else if (height == 2) {
+        if (selector >> SELECTOR_BITS)
+            return 0;
+        page = __atomic_load_n(table_entry(page, selector, 2), __ATOMIC_ACQUIRE);
+        if (page)
+            page = __atomic_load_n(table_entry(page, selector, 1), __ATOMIC_ACQUIRE);
+    } else if (selector >> SLOT_BITS)
+        return 0;
+    return page ? (struct mapping *)page + (selector & (((word)1 << SLOT_BITS) - 1)) : 0;
+}
 
 static inline struct capability slot_capability(const struct mapping *slot)
 {
@@ -40,11 +65,19 @@ static inline struct capability slot_capability(const struct mapping *slot)
 }
 
 /* What a selector names; any selector is allowed. */
-struct capability object_space_lookup(const struct object_space *space, word selector);
+static inline struct capability object_space_lookup(const struct object_space *space, word selector)
+{
+    struct mapping *slot = object_space_slot(space, selector);
+    return slot ? slot_capability(slot) : (struct capability){0, 0};
+}
 
 /* The same, but object = 0 unless it is of this type and all of these permissions are held. */
-struct object *object_space_find(const struct object_space *space, word selector, const struct object_type *type,
-                                 unsigned permissions);
+static inline struct object *object_space_find(const struct object_space *space, word selector, const struct object_type *type,
+                                               unsigned permissions)
+{
+    struct capability cap = object_space_lookup(space, selector);
+    return cap.object && object_is(cap.object, type) && !(~cap.permissions & permissions) ? cap.object : 0;
+}
 
 /* Makes the table of a selector; false = the account is exhausted. Selector below 2^SELECTOR_BITS. Under the space lock. */
 bool object_space_grow(struct object_space *space, word selector);
