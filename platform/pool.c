@@ -10,8 +10,11 @@
 
 #define MEBI ((paddr_t)1 << 20)
 
-static const paddr_t large_page = 2 * MEBI, pool_least = 4 * MEBI, pool_usual = 12 * MEBI, pool_from = MEBI,
-                     pool_limit = (paddr_t)4096 * MEBI;
+/* A CPU takes 32 KiB of kernel memory for itself, and about as much for a thread of root on each. */
+enum { CPUS_USUAL = 64, CPU_BYTES = 64 << 10 };
+
+static const paddr_t large_page = 2 * MEBI, pool_least = 4 * MEBI, pool_from = MEBI, pool_limit = (paddr_t)4096 * MEBI,
+                     pool_usual = 12 * MEBI + (NOVA_CPUS > CPUS_USUAL ? (paddr_t)(NOVA_CPUS - CPUS_USUAL) * CPU_BYTES : 0);
 
 struct choice {
     paddr_t begin, size;
