@@ -157,7 +157,7 @@ static void test_fpu(void)
 
 /* ---- a pager ---- */
 
-static nova_word pager_page, pager_faults, pager_error;
+static volatile nova_word pager_page, pager_faults, pager_error;
 
 static void pager(nova_word vector, struct nova_utcb *utcb)
 {
