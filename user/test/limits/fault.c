@@ -59,14 +59,13 @@ static void invalidate_caches(nova_word unused)
 static void invalidate_page(nova_word address) { __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory"); }
 static void write_debug(nova_word value) { __asm__ volatile("mov %0, %%dr7" : : "r"(value)); }
 static void load_segment(nova_word selector) { __asm__ volatile("mov %w0, %%ds" : : "r"(selector)); }
-static void far_return(nova_word selector)
+static void far_jump(nova_word selector)
 {
-    nova_word code = selector;
-#ifdef __x86_64__
-    __asm__ volatile("push %0; lea 1f(%%rip), %%rax; push %%rax; lretq; 1:" : : "r"(code) : "rax", "memory");
-#else
-    __asm__ volatile("push %0; push $1f; lret; 1:" : : "r"(code) : "memory");
-#endif
+    struct {
+        uint32_t offset;
+        uint16_t selector;
+    } __attribute__((packed)) target = {0x2000000, (uint16_t)selector};
+    __asm__ volatile("ljmp *%0" : : "m"(target));
 }
 static void x87_divide(nova_word unused)
 {
@@ -115,7 +114,7 @@ static const struct {
     {"mov to dr7", write_debug, 0, EVENT_GP, 0},
     {"a segment selector beyond the GDT", load_segment, 0xfff8, EVENT_GP, 0xfff8},
     {"a segment selector in the LDT", load_segment, 0xf, EVENT_GP, 0xc},
-    {"far return to a selector beyond the GDT", far_return, 0xfffb, EVENT_GP, 0xfff8},
+    {"far jump to a selector beyond the GDT", far_jump, 0xfffb, EVENT_GP, 0xfff8},
     {"x87 division by zero", x87_divide, 0, EVENT_MF, 0},
 #ifdef __x86_64__
     {"read of a non-canonical address", touch_read, (nova_word)1 << 63, EVENT_GP, 0},

@@ -64,6 +64,13 @@ extern const struct nova_thread *event_handler; /* its EC serves the root EC's e
 nova_word new_selector(void);
 nova_word new_semaphore(nova_word count);
 
+/* A selector that ARG_1 can hold and no capability is at: beyond the object space, or (32 bit) its last one. */
+static inline nova_word far_selector(void)
+{
+    nova_word last = (nova_word)-1 >> 8;
+    return nova_hip->selectors < last ? nova_hip->selectors : last;
+}
+
 /* The capability at a selector: CRD, or 0. */
 nova_word object_at(nova_word selector);
 
