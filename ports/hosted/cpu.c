@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SPIN_LIMIT = 2000000 };
+enum { SPIN_LIMIT = 2000000, WINDOW_LIMIT = 500, WINDOW_TICKS = 5000 };
 
 struct hosted_cpu {
     struct fiber fiber;
@@ -114,9 +114,10 @@ static struct frame *take_pending(struct hosted_cpu *cpu)
         cpu->deadline = NO_DEADLINE;
         return kernel_timer(cpu->core);
     }
-    if (cpu->gsis) {
-        unsigned gsi = (unsigned)__builtin_ctzl(cpu->gsis);
-        cpu->gsis &= ~(1ul << gsi);
+    uint64_t gsis = __atomic_load_n(&cpu->gsis, __ATOMIC_RELAXED);
+    if (gsis) {
+        unsigned gsi = (unsigned)__builtin_ctzl(gsis);
+        __atomic_fetch_and(&cpu->gsis, ~(1ul << gsi), __ATOMIC_RELAXED);
         return kernel_gsi(cpu->core, gsi);
     }
     return kernel_continue(cpu->core);
@@ -135,6 +136,7 @@ static struct frame *first_step(struct hosted_cpu *cpu)
     case ENTER_EXCEPTION: return kernel_exception(cpu->core, cpu->number, cpu->error, cpu->address);
     case ENTER_TIMER: cpu->deadline = NO_DEADLINE; return kernel_timer(cpu->core);
     case ENTER_GSI: return kernel_gsi(cpu->core, cpu->number);
+    case ENTER_CONTINUE: return take_pending(cpu);
     case ENTER_SIGNAL: __atomic_store_n(&cpu->signal, false, __ATOMIC_SEQ_CST); return kernel_signal(cpu->core);
     }
     contract_broken("entry %d", (int)cpu->entry);
@@ -166,11 +168,17 @@ static void run_kernel(struct hosted_cpu *cpu)
     struct frame *frame = first_step(cpu);
     if (cpu->entry != ENTER_INIT) {
         for (;;) {
-            while (!frame) {
+            for (unsigned windows = 0; !frame && windows < WINDOW_LIMIT; windows++) {
                 cpu->windows++;
+                __atomic_add_fetch(&now, WINDOW_TICKS, __ATOMIC_RELAXED);
                 if (machine_window_hook)
                     machine_window_hook(number);
                 frame = take_pending(cpu);
+            }
+            if (!frame) {
+                /* As good as for ever, until something else happens: the driver goes on, later with ENTER_CONTINUE. */
+                cpu->current = 0;
+                break;
             }
             check_resume(cpu, frame);
             /* Returning there faults in that thread. */
@@ -180,8 +188,10 @@ static void run_kernel(struct hosted_cpu *cpu)
             frame->resume = RESUME_FULL;
             frame = kernel_exception(cpu->core, 13, 0, 0);
         }
-        cpu->current = cpu->switched = frame;
-        fpu_resume(number, frame);
+        if (frame) {
+            cpu->current = cpu->switched = frame;
+            fpu_resume(number, frame);
+        }
     }
     cpu->in_kernel = false;
 }
@@ -285,8 +295,8 @@ void machine_poll(unsigned number)
 
 void machine_advance(uint64_t ticks)
 {
-    now += ticks;
-    if (!options.no_settle)
+    __atomic_add_fetch(&now, ticks, __ATOMIC_RELAXED);
+    if (!options.no_settle && !options.threads)
         machine_settle();
 }
 
@@ -322,7 +332,7 @@ unsigned long machine_windows(void)
 
 void cpu_raise_gsi(unsigned number, unsigned gsi)
 {
-    cpus[number].gsis |= 1ul << gsi;
-    if (!options.no_settle && !self)
+    __atomic_fetch_or(&cpus[number].gsis, 1ul << gsi, __ATOMIC_RELAXED);
+    if (!options.no_settle && !options.threads && !self)
         machine_settle();
 }

@@ -22,7 +22,7 @@ enum {
     IMAGE_BEGIN = 1 << 20,
     IMAGE_END = 2 << 20,
     POOL_BEGIN = 4 << 20,
-    POOL_DEFAULT = 32 << 20,
+    POOL_DEFAULT = 8 << 20,
     MODULE_BEGIN = 80 << 20,
     MODULE_MAX = 1 << 20,
     HOSTED_GSIS = 32,
@@ -74,9 +74,9 @@ void *machine_memory(paddr_t address);
 
 /* ---- CPUs and time (cpu.c) ---- */
 
-enum entry { ENTER_INIT, ENTER_START, ENTER_HYPERCALL, ENTER_EXCEPTION, ENTER_TIMER, ENTER_SIGNAL, ENTER_GSI };
+enum entry { ENTER_INIT, ENTER_START, ENTER_HYPERCALL, ENTER_EXCEPTION, ENTER_TIMER, ENTER_SIGNAL, ENTER_GSI, ENTER_CONTINUE };
 
-/* What the CPU resumed last: the thread that runs on it, or the idle frame. */
+/* What the CPU resumed last: the thread that runs on it, or the idle frame. 0 = the kernel kept opening interrupt windows; ENTER_CONTINUE goes on. */
 struct frame *cpu_frame(unsigned cpu);
 bool cpu_idle(unsigned cpu);
 struct cpu *cpu_core(unsigned cpu);

@@ -68,6 +68,8 @@ static void fill_boot_info(const struct machine_options *options, size_t module)
     add_memory(0x9f000, 0x61000, NOVA_MEMORY_RESERVED);
     add_memory(0x100000, RAM_SIZE - 0x100000, NOVA_MEMORY_AVAILABLE);
     add_memory(MODULE_BEGIN, module, NOVA_MEMORY_MODULE);
+    add_memory(IMAGE_BEGIN, IMAGE_END - IMAGE_BEGIN, NOVA_MEMORY_KERNEL);
+    add_memory(POOL_BEGIN, pool, NOVA_MEMORY_KERNEL);
     hide(IMAGE_BEGIN, IMAGE_END);
     hide(POOL_BEGIN, POOL_BEGIN + pool);
     hide(0xfec00000, 0xfec01000);
@@ -94,7 +96,9 @@ void machine_prepare(const struct machine_options *options, const void *image, s
     ram_file = memfd_create("ram", 0);
     check(ram_file >= 0 && ftruncate(ram_file, RAM_SIZE) == 0, "memfd_create");
     ram = mmap(0, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, ram_file, 0);
-    kernel_view = mmap(0, RAM_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    /* The same address each time, where it can be had: the kernel's search trees follow addresses, and runs are to be repeatable. */
+    void *place = options->threads ? 0 : (void *)0x200000000000;
+    kernel_view = mmap(place, RAM_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     check(ram != MAP_FAILED && kernel_view != MAP_FAILED, "mmap");
     memcpy(ram + MODULE_BEGIN, image, size);
     fill_boot_info(options, size);

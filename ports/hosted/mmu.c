@@ -205,7 +205,7 @@ static bool collect(uint64_t *entry, int level, struct page_reserve *pages, unsi
 bool mmu_fini(struct mmu *mmu, struct page_reserve *pages, unsigned max)
 {
     for (unsigned cpu = 0; cpu < NOVA_CPUS; cpu++)
-        if (active[cpu] == mmu)
+        if (__atomic_load_n(&active[cpu], __ATOMIC_RELAXED) == mmu)
             contract_broken("mmu_fini: the tables are active on CPU %u", cpu);
     for (int view = 0; view < MMU_VIEWS; view++) {
         uint64_t root = mmu->root[view] | PRESENT;
@@ -220,7 +220,7 @@ void mmu_activate(struct mmu *mmu)
 {
     if (!mmu || !mmu->root[MMU_HOST])
         contract_broken("mmu_activate: no host view");
-    active[cpu_number()] = mmu;
+    __atomic_store_n(&active[cpu_number()], mmu, __ATOMIC_RELAXED);
 }
 
 struct mmu *mmu_active(unsigned cpu) { return active[cpu]; }

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Random hypercalls with random arguments from random threads: random [--calls N] [--seed N] [--verbose] [--threads].
+ * CPU 0 has root, which builds two PDs with threads and portals on the other CPUs and throws it all away after a round. No assertion and no sanitizer may
+ * fire, statuses are in range, and after each round the accounts and the page pool are back where they were. The same seed gives the same run;
+ * --threads gives each CPU a thread of its own (for the thread sanitizer) and is not repeatable.
+ */
+#include "random.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ROUND_STEPS = 3000, TRACE = 40, TRACE_LINE = 160 };
+
+struct random_state random_state[CPUS];
+static char trace[TRACE][TRACE_LINE];
+static unsigned traced;
+static bool verbose, threads;
+static unsigned long long seed = 1, calls_wanted = 200000;
+
+void random_trace(const char *format, ...)
+{
+    if (threads)
+        return;
+    va_list list;
+    va_start(list, format);
+    char *line = trace[traced++ % TRACE];
+    vsnprintf(line, TRACE_LINE, format, list);
+    va_end(list);
+    if (verbose)
+        printf("%u: %s\n", traced, line);
+}
+
+_Noreturn void random_fail(const char *what)
+{
+    unsigned first = traced > TRACE ? traced - TRACE : 0;
+    for (unsigned i = first; i < traced; i++)
+        fprintf(stderr, "#   %u: %s\n", i + 1, trace[i % TRACE]);
+    const char *log = machine_log();
+    size_t length = strlen(log);
+    fprintf(stderr, "# end of the kernel log:\n%s# %s\n", length > 2000 ? log + length - 2000 : log, what);
+    fflush(stderr);
+    printf("not ok random seed %llu after %u steps\n#   again: random --seed %llu --calls %llu%s\n", seed, traced, seed,
+           calls_wanted, threads ? " --threads" : "");
+    fflush(stdout);
+    _exit(1);
+}
+
+static void stopped(void) { random_fail("the machine stopped"); }
+
+unsigned long random_u64(struct random_state *random)
+{
+    random->state ^= random->state << 13;
+    random->state ^= random->state >> 7;
+    random->state ^= random->state << 17;
+    return random->state * 0x2545f4914f6cdd1d;
+}
+
+unsigned random_below(struct random_state *random, unsigned limit) { return (unsigned)(random_u64(random) >> 33) % limit; }
+
+/* ---- threads ---- */
+
+static bool round_over;
+static unsigned running_threads;
+
+static void *cpu_thread(void *argument)
+{
+    unsigned cpu = (unsigned)(uintptr_t)argument;
+    for (unsigned step = 0; step < ROUND_STEPS; step++) {
+        machine_poll(cpu);
+        random_step(&random_state[cpu], cpu);
+    }
+    __atomic_sub_fetch(&running_threads, 1, __ATOMIC_SEQ_CST);
+    while (!__atomic_load_n(&round_over, __ATOMIC_SEQ_CST))
+        machine_poll(cpu);
+    return 0;
+}
+
+/* While the others run, root does its part; then it clears up while they only answer. */
+static void round_threads(void)
+{
+    pthread_t thread[CPUS];
+    round_over = false;
+    running_threads = CPUS - 1;
+    for (unsigned cpu = 1; cpu < CPUS; cpu++)
+        if (pthread_create(&thread[cpu], 0, cpu_thread, (void *)(uintptr_t)cpu))
+            random_fail("pthread_create");
+    while (__atomic_load_n(&running_threads, __ATOMIC_SEQ_CST)) {
+        machine_poll(0);
+        root_step(&random_state[0]);
+    }
+    root_clear();
+    /* Grace periods need all CPUs. */
+    for (unsigned i = 0; i < 200; i++) {
+        machine_poll(0);
+        usleep(100);
+    }
+    __atomic_store_n(&round_over, true, __ATOMIC_SEQ_CST);
+    for (unsigned cpu = 1; cpu < CPUS; cpu++)
+        pthread_join(thread[cpu], 0);
+    for (unsigned i = 0; i < 20; i++)
+        for (unsigned cpu = 0; cpu < CPUS; cpu++)
+            machine_poll(cpu);
+}
+
+/* ---- rounds ---- */
+
+static void round_sequential(void)
+{
+    for (unsigned step = 0; step < ROUND_STEPS; step++) {
+        struct random_state *random = &random_state[0];
+        unsigned cpu = random_below(random, CPUS);
+        if (cpu == 0)
+            root_step(random);
+        else
+            random_step(random, cpu);
+    }
+    root_clear();
+}
+
+static void check_back(const struct round_base *base, unsigned long long round)
+{
+    struct round_base now = root_usage();
+    for (unsigned cpu = 1; cpu < CPUS; cpu++)
+        if (!cpu_idle(cpu))
+            random_fail("a CPU is not idle although everything was destroyed");
+    if (!threads && tlb_stale())
+        random_fail("a CPU holds stale translations");
+    if (now.used == base->used && now.limit == base->limit && now.pages == base->pages)
+        return;
+    random_trace("round %llu: before: %lu used of %lu, %lu free pages; now: %lu used of %lu, %lu free pages", round, base->used,
+                 base->limit, base->pages, now.used, now.limit, now.pages);
+    random_fail("the accounts are not back where they were");
+}
+
+int main(int count, char **arguments)
+{
+    for (int i = 1; i < count; i++) {
+        if (strcmp(arguments[i], "--verbose") == 0)
+            verbose = true;
+        else if (strcmp(arguments[i], "--threads") == 0)
+            threads = true;
+        else if (strcmp(arguments[i], "--seed") == 0 && i + 1 < count)
+            seed = strtoull(arguments[++i], 0, 0);
+        else if (strcmp(arguments[i], "--calls") == 0 && i + 1 < count)
+            calls_wanted = strtoull(arguments[++i], 0, 0);
+        else {
+            fprintf(stderr, "usage: %s [--calls N] [--seed N] [--verbose] [--threads]\n", arguments[0]);
+            return 2;
+        }
+    }
+    for (unsigned cpu = 0; cpu < CPUS; cpu++)
+        random_state[cpu].state = (seed + 1) * 0x9e3779b97f4a7c15 + cpu;
+    machine_stop_hook = stopped;
+    machine_prepare(&(struct machine_options){.cpus = CPUS, .threads = threads}, 0, 0);
+    if (!machine_start())
+        stopped();
+
+    struct round_base base = {0, 0, 0};
+    unsigned long long calls = 0, rounds = 0;
+    for (; calls < calls_wanted; rounds++) {
+        root_build(&random_state[0]);
+        if (threads)
+            round_threads();
+        else
+            round_sequential();
+        machine_log_clear();
+        calls = 0;
+        for (unsigned cpu = 0; cpu < CPUS; cpu++)
+            calls += random_state[cpu].calls;
+        /* The first rounds fill root's own tables. */
+        if (rounds >= 2)
+            check_back(&base, rounds);
+        else
+            base = root_usage();
+    }
+    printf("ok random seed %llu: %llu hypercalls in %llu rounds", seed, calls, rounds);
+    for (unsigned status = 0; status <= NOVA_QUO_OOM + 1; status++) {
+        unsigned long long sum = 0;
+        for (unsigned cpu = 0; cpu < CPUS; cpu++)
+            sum += random_state[cpu].status[status];
+        printf("%s%s %llu", status ? "," : "; ",
+               (const char *[]){"success", "timeout", "abort", "bad_hyp", "bad_cap", "bad_par", "bad_ftr", "bad_cpu", "bad_dev",
+                                "oom", "blocked"}[status],
+               sum);
+    }
+    printf("\n");
+    return 0;
+}
