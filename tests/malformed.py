@@ -2,7 +2,7 @@
 """The table of malformed boots. A row: name, what to forge, and how the kernel has to answer.
 
 fatal(pattern): a line `FATAL: ...pattern...`, after which the kernel stands still. boots(pattern): the root task runs; if there is a
-pattern, the boot log has it (what was ignored is named). Rows are functions of a Scene: kernel, hello program, and what they add.
+pattern, the boot log has it (what was ignored is named). ends(pattern): the root task cannot run; the kernel says so and lives. Rows are functions of a Scene: kernel, hello program, and what they add.
 """
 from dataclasses import dataclass, field
 
@@ -41,6 +41,10 @@ def fatal(pattern):
 
 def boots(pattern=None):
     return ("boots", pattern)
+
+
+def ends(pattern):
+    return ("ends", pattern)
 
 
 CASES = []
@@ -99,11 +103,11 @@ elf_case("text-file", fatal("ELF"), lambda scene, elf: b"#!/bin/sh\necho this is
 elf_case("three-bytes", fatal("ELF"), lambda scene, elf: elf.data[:3])
 elf_case("only-the-header", fatal(""), lambda scene, elf: elf.data[:elf.get("ehsize")])
 elf_case("cut-in-the-header", fatal("ELF"), lambda scene, elf: elf.data[:40])
-elf_case("cut-in-half", fatal(""), lambda scene, elf: elf.data[:len(elf.data) // 2])
+elf_case("cut-in-the-last-segment", fatal(""), lambda scene, elf: elf.data[:elf.get("offset", elf.loads()[-1]) + 16])
 elf_case("other-word-size", fatal("bit"), lambda scene, elf: scene.other)
 elf_case("big-endian", fatal(""), byte(5, 2))
 elf_case("class-255", fatal(""), byte(4, 255))
-elf_case("other-machine", fatal(""), header(machine=183))
+elf_case("other-machine", boots(), header(machine=183))   # the word size is what counts
 elf_case("object-file", fatal(""), header(kind=1))
 elf_case("phoff-past-the-end", fatal(""), header(phoff=0x7ffffff0))
 elf_case("phoff-wraps", fatal(""), header(phoff=-8))
@@ -123,17 +127,17 @@ elf_case("vaddr-wraps", fatal(""), first_load(vaddr=-4096))
 elf_case("vaddr-in-the-kernel", fatal(""), first_load(vaddr=lambda scene, elf: limit(elf)))
 elf_case("vaddr-on-the-hip", fatal(""), first_load(vaddr=lambda scene, elf: limit(elf) - 4096))
 elf_case("vaddr-on-the-utcb", fatal(""), first_load(vaddr=lambda scene, elf: limit(elf) - 8192))
-elf_case("vaddr-not-congruent", ("any", ""), first_load(vaddr=lambda scene, elf: elf.get("vaddr", elf.loads()[0]) + 16))
+elf_case("vaddr-not-congruent", fatal("differ modulo 4096"), first_load(vaddr=lambda scene, elf: elf.get("vaddr", elf.loads()[0]) + 16))
 elf_case("segments-overlap", fatal(""), lambda scene, elf: elf.set("vaddr", elf.get("vaddr", elf.loads()[0]), elf.loads()[1]))
 elf_case("align-3", boots(), first_load(align=3))
 elf_case("align-enormous", boots(), first_load(align=1 << 31))
 elf_case("align-0", boots(), first_load(align=0))
-elf_case("entry-0", ("ends", "root|FATAL"), header(entry=0))
-elf_case("entry-in-the-kernel", ("ends", "root|FATAL"), lambda scene, elf: elf.set("entry", limit(elf)))
-elf_case("entry-all-ones", ("ends", "root|FATAL"), header(entry=-1))
+elf_case("entry-0", ends("thread killed: event 14 at ip 0x0,"), header(entry=0))
+elf_case("entry-in-the-kernel", fatal("entry point .* is not a user address"), lambda scene, elf: elf.set("entry", limit(elf)))
+elf_case("entry-all-ones", fatal("entry point .* is not a user address"), header(entry=-1))
 
 
-@case("elf-bss-after-the-file", ("any", ""))
+@case("elf-bss-after-the-file", fatal("link .bss into the file"))
 def _(scene):
     elf = Elf(scene.hello)
     last = elf.loads()[-1]
@@ -163,11 +167,11 @@ mb1_case("module-ends-before-it-begins", fatal("module"), modules=[(f.MODULE, f.
 mb1_case("module-beyond-memory", fatal(""), modules=[(0xf0000000, 0xf0100000, "hello")])
 mb1_case("module-on-the-kernel", fatal(""), modules=lambda scene: [(scene.forge.image_end - 4096, scene.forge.image_end + 4096, "hello")])
 mb1_case("module-all-ones", fatal(""), modules=[(0xfffff000, 0xffffffff, "hello")])
-mb1_case("module-count-all-ones", ("any", ""), changes={20: -1})
+mb1_case("module-count-all-ones", boots("left out"), changes={20: -1})
 mb1_case("module-list-at-4g", fatal(""), changes={24: -16})
 mb1_case("module-list-in-nothing", fatal(""), changes={24: 0xe0000000})
-mb1_case("module-name-at-4g", boots("command line of module 0"), modules=lambda scene: [(f.MODULE, scene.top, 0xfffffff0)])
-mb1_case("module-not-aligned", ("any", ""), modules=lambda scene: [(scene.forge.place(f.SPARE + 16, scene.hello), f.SPARE + 16 + len(scene.hello), "hello")])
+mb1_case("module-name-at-4g", boots(), modules=lambda scene: [(f.MODULE, scene.top, 0xfffffff0)])
+mb1_case("module-not-aligned", fatal("differ modulo 4096"), modules=lambda scene: [(scene.forge.place(f.SPARE + 16, scene.hello), f.SPARE + 16 + len(scene.hello), "hello")])
 mb1_case("second-module-empty", boots("module 1"), modules=root_and((f.SPARE, f.SPARE, "empty")))
 mb1_case("second-module-on-the-kernel", boots("overlaps"), modules=root_and((0x100000, 0x300000, "x")))
 mb1_case("second-module-on-the-first", boots("module 1"), modules=root_and((f.MODULE, f.MODULE + 4096, "twice")))
@@ -177,7 +181,7 @@ mb1_case("400-map-entries", boots("left out"),
 mb1_case("map-entry-size-0", fatal("memory map"), map_bytes=u32(0) + bytes(20))
 mb1_case("map-entry-size-4", fatal("memory map"), map_bytes=u32(4) + bytes(20))
 mb1_case("map-entry-size-all-ones", fatal("memory map"), map_bytes=u32(0xffffffff) + bytes(20))
-mb1_case("map-cut", ("any", ""), map_bytes=b"".join(u32(20) + f.u64(start, size) + u32(kind) for start, size, kind in f.DEFAULT_MAP)[:-7])
+mb1_case("map-cut", fatal("runs past the end of the map"), map_bytes=b"".join(u32(20) + f.u64(start, size) + u32(kind) for start, size, kind in f.DEFAULT_MAP)[:-7])
 mb1_case("map-length-0", boots(), map_bytes=b"")
 mb1_case("map-length-all-ones", fatal("memory map"), changes={44: -1})
 mb1_case("map-at-4g", fatal(""), changes={48: -4})
@@ -189,11 +193,11 @@ mb1_case("map-odd-addresses", boots(), memory=f.DEFAULT_MAP + [(0x3000123, 0x100
 mb1_case("map-unknown-type", boots(), memory=f.DEFAULT_MAP + [(0x3000000, 0x1000, 77), (0x3002000, 0x1000, 0xfffffffe)])
 mb1_case("no-memory-at-all", fatal("memory"), changes={0: 1 << 2 | 1 << 3})
 mb1_case("sizes-only", boots(), changes={0: 1 | 1 << 2 | 1 << 3})
-mb1_case("one-mebibyte", fatal("at least 12 MiB"), memory=[(0, 0x9fc00, 1), (0x100000, 0x100000, 1)])
+mb1_case("one-mebibyte", fatal("at least .* of contiguous RAM"), memory=[(0, 0x9fc00, 1), (0x100000, 0x100000, 1)])
 mb1_case("line-unknown-words", boots("unknown word .unknwon"), line="serial unknwon =1 seriall kmem=")
 mb1_case("line-kmem-nonsense", boots("kmem=banana"), line="serial kmem=banana")
 mb1_case("line-kmem-0", boots("kmem=0"), line="serial kmem=0")
-mb1_case("line-kmem-enormous", ("any", ""), line="serial kmem=99999999999999999999G")
+mb1_case("line-kmem-enormous", boots("kmem=99999999999999999999G"), line="serial kmem=99999999999999999999G")
 mb1_case("line-5000-characters", boots("longer than 1023"), line="serial " + "x" * 5000)
 mb1_case("line-1000-words", boots(), line="serial " + "w " * 1000)
 mb1_case("line-not-terminated", boots("longer than 1023"), line=b"serial " + b"\xff" * 8000)
@@ -241,7 +245,7 @@ mb2_case("efi-table-nowhere", boots(), usual(tag(12, f.u64(-8))))
 mb2_case("200-modules", boots("left out"), lambda scene: usual(*[module_tag(f.SPARE + n * 4096, f.SPARE + n * 4096 + 9, "x") for n in range(200)])(scene))
 
 
-@case("magic-unknown", fatal("magic number is 0x12345678"))
+@case("magic-unknown", fatal("not a Multiboot loader"))
 def _(scene):
     f.multiboot1(scene.forge, modules=[scene.root()])
     scene.forge.magic = 0x12345678
@@ -293,12 +297,12 @@ acpi_case("xsdt-bad-checksum", fatal("XSDT .*can be used.*checksum"), root=b"XSD
 acpi_case("rsdt-length-0", fatal("RSDT .*can be used"), root_length=0)
 acpi_case("rsdt-length-35", fatal("RSDT .*can be used"), root_length=35)
 acpi_case("rsdt-length-all-ones", fatal("RSDT .*can be used"), root_length=-1)
-acpi_case("rsdt-length-odd", ("any", ""), root_length=36 + 7)
+acpi_case("rsdt-length-odd", boots(), root_length=36 + 7)
 acpi_case("rsdt-empty", fatal("no MADT"), pointers=lambda at: [])
 acpi_case("rsdt-with-another-signature", fatal("RSDT .*can be used"), root=b"JUNK")
 acpi_case("pointers-0", boots(), pointers=lambda at: [0, *at, 0])
-acpi_case("pointers-at-4g", boots("no table"), pointers=lambda at: [0xfffffff8, *at, 0xffffffff])
-acpi_case("pointers-into-nothing", boots("no table"), pointers=lambda at: [0xe0000000, *at])
+acpi_case("pointers-at-4g", boots(), pointers=lambda at: [0xfffffff8, *at, 0xffffffff])
+acpi_case("pointers-into-nothing", boots(), pointers=lambda at: [0xe0000000, *at])
 acpi_case("pointers-above-the-cpu", boots(), root=b"XSDT", pointers=lambda at: [-64, 1 << 60, *at])
 acpi_case("pointer-to-the-root-table", boots(), pointers=lambda at: [f.TABLES, *at])
 acpi_case("madt-twice", boots(), pointers=lambda at: [at[0], at[0], at[1]])
@@ -329,10 +333,10 @@ madt_case("cpu-that-is-not-there", boots("CPU|cpu"), [f.lapic(0, 0), f.lapic(1, 
 madt_case("300-cpus", boots("237 CPUs left out"), [f.lapic(0, 0), *[f.x2apic(1000 + n, n) for n in range(300)], f.ioapic(), f.override(0, 2)])
 madt_case("x2apic-id-all-ones", boots(), [f.lapic(0, 0), f.x2apic(0xffffffff, 5), f.ioapic(), f.override(0, 2)])
 madt_case("lapic-id-255", boots(), [f.lapic(0, 0), f.lapic(9, 255), f.ioapic(), f.override(0, 2)])
-madt_case("no-ioapic", ("any", ""), [f.lapic(0, 0)])
+madt_case("no-ioapic", boots(), [f.lapic(0, 0)])
 madt_case("ioapic-at-0", boots("I/O APIC 0 has address 0x0"), [f.lapic(0, 0), f.ioapic(address=0)])
-madt_case("ioapic-in-memory", ("any", ""), [f.lapic(0, 0), f.ioapic(address=0x200000)])
-madt_case("ioapic-gsi-base-all-ones", ("any", ""), [f.lapic(0, 0), f.ioapic(base=-1)])
-madt_case("40-ioapics", ("any", ""), [f.lapic(0, 0), *[f.ioapic(n, 0xfec00000 + n * 4096, n * 24) for n in range(40)]])
+madt_case("ioapic-in-memory", boots(), [f.lapic(0, 0), f.ioapic(address=0x200000)])
+madt_case("ioapic-gsi-base-all-ones", boots("cannot be used"), [f.lapic(0, 0), f.ioapic(base=-1)])
+madt_case("40-ioapics", boots("more than 16 I/O APICs"), [f.lapic(0, 0), *[f.ioapic(n, 0xfec00000 + n * 4096, n * 24) for n in range(40)]])
 madt_case("override-of-255", boots("source 255 is no ISA interrupt"), [f.lapic(0, 0), f.ioapic(), f.override(255, 2)])
 madt_case("override-to-9999", boots(), [f.lapic(0, 0), f.ioapic(), f.override(0, 9999, 0xffff)])
