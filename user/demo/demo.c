@@ -2,7 +2,7 @@
 /*
  * The demo root task: prints what the kernel says about the machine, then lets one thread on every online CPU call a service in
  * a second protection domain. Ends with the line "NOVA-C demo: done, N CPUs, M calls" (both counted, and every reply checked)
- * or with one that says FAILED. With the word "exit" on its module's command line it then leaves the emulator.
+ * or with one that says FAILED. With the word "exit" on its module's command line it then leaves the emulator (QEMU: status 33 or 3).
  */
 #include <user/lib/emulator.h>
 #include <user/lib/item.h>
@@ -11,7 +11,7 @@
 
 #include "demo.h"
 
-enum { PRIORITY = 1, QUANTUM_US = 10000, EXIT_VALUE = 0x10 };
+enum { PRIORITY = 1, QUANTUM_US = 10000, EXIT_GOOD = 0x10, EXIT_FAILED = 1 };
 
 static nova_word done;
 
@@ -22,7 +22,7 @@ static void demo_crash_portal_handler(nova_word vector, struct nova_utcb *utcb)
 {
     nova_crash_report(vector, utcb);
     nova_printf_unlocked("NOVA-C demo: FAILED %s on CPU %lu\n", nova_exception_name(vector), nova_self()->cpu);
-    demo_end();
+    demo_end(0);
 }
 
 static int command_line_has(const char *word)
@@ -37,10 +37,10 @@ static int command_line_has(const char *word)
     return 0;
 }
 
-void demo_end(void)
+void demo_end(int good)
 {
     if (command_line_has("exit"))
-        nova_emulator_exit(EXIT_VALUE);
+        nova_emulator_exit(good ? EXIT_GOOD : EXIT_FAILED);
     nova_park();
 }
 
@@ -139,7 +139,7 @@ static int workers_run(struct worker *workers, unsigned count)
     return 1;
 }
 
-static void workers_report(const struct worker *workers, unsigned count)
+static int workers_report(const struct worker *workers, unsigned count)
 {
     unsigned calls = 0, failed = 0;
 
@@ -155,6 +155,7 @@ static void workers_report(const struct worker *workers, unsigned count)
         nova_printf("NOVA-C demo: FAILED wrong replies on %u of %u CPUs\n", failed, count);
     else
         nova_printf("NOVA-C demo: done, %u CPUs, %u calls\n", count, calls);
+    return !failed;
 }
 
 void nova_main(const struct nova_hip *hip, unsigned cpu)
@@ -162,6 +163,7 @@ void nova_main(const struct nova_hip *hip, unsigned cpu)
     struct worker *workers;
     nova_word limit, usage;
     unsigned count;
+    int good = 0;
 
     nova_console_init();
     nova_printf("\nNOVA-C demo, %u bit, boot CPU %u\n", NOVA_WORD_BITS, cpu);
@@ -172,13 +174,13 @@ void nova_main(const struct nova_hip *hip, unsigned cpu)
     workers = nova_allocate(nova_hip_cpus(hip) * sizeof(*workers), NOVA_PAGE_SIZE);
     if (!workers) {
         nova_printf("NOVA-C demo: FAILED no memory for %u CPUs\n", nova_hip_cpus(hip));
-        demo_end();
+        demo_end(0);
     }
     count = workers_prepare(workers, cpu);
     if (count && service_create(workers, count) && workers_run(workers, count)) {
         nova_pd_quota_read(nova_pd, &limit, &usage);
         nova_printf("kernel memory of the root task: %lu of %lu pages in use\n", usage, limit);
-        workers_report(workers, count);
+        good = workers_report(workers, count);
     }
-    demo_end();
+    demo_end(good);
 }

@@ -35,7 +35,7 @@ void table_print(const struct nova_hip *hip);
 /* Creates the PD, shares with it what it needs, and makes a portal for every worker. Prints why, if it fails. */
 int service_create(struct worker *workers, unsigned count);
 
-/* Ends the demo: last line, and off if the command line says so. */
-__attribute__((noreturn)) void demo_end(void);
+/* Ends the demo after its last line: leaves the emulator if the command line says so, else sleeps for good. */
+__attribute__((noreturn)) void demo_end(int good);
 
 #endif

@@ -73,8 +73,8 @@ void table_print(const struct nova_hip *hip)
     nova_printf("API version %u, features:%s%s%s%s\n", hip->api_version, hip->features & NOVA_FEATURE_IOMMU ? " IOMMU" : "",
                 hip->features & NOVA_FEATURE_VMX ? " VMX" : "", hip->features & NOVA_FEATURE_SVM ? " SVM" : "",
                 hip->features & (NOVA_FEATURE_IOMMU | NOVA_FEATURE_VMX | NOVA_FEATURE_SVM) ? "" : " none");
-    nova_printf("TSC %u kHz; selectors: %u per PD, %u for exceptions, %u for VM exits, %u interrupts\n", hip->tsc_khz,
-                hip->selectors, hip->sel_exc, hip->sel_vmi, hip->sel_gsi);
+    nova_printf("TSC %u kHz; %u selectors per PD; %u events of a thread\n", hip->tsc_khz, hip->selectors, hip->sel_exc);
+    nova_printf("%u events of a virtual CPU, %u interrupts\n", hip->sel_vmi, hip->sel_gsi);
     print_cpus(hip);
     print_memory(hip);
 }

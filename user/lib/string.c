@@ -58,17 +58,15 @@ int strcmp(const char *a, const char *b)
 
 int nova_command_line_has(const char *line, const char *word)
 {
-    size_t n = strlen(word);
+    size_t n = strlen(word), length;
 
-    while (*line && *line != ' ')
-        line++;
-    while (*line) {
+    for (; *line; line += length) {
         while (*line == ' ')
             line++;
-        if (!memcmp(line, word, strlen(line) < n ? strlen(line) : n) && strlen(line) >= n && (!line[n] || line[n] == ' '))
+        for (length = 0; line[length] && line[length] != ' '; length++)
+            ;
+        if (length && length == n && !memcmp(line, word, n))
             return 1;
-        while (*line && *line != ' ')
-            line++;
     }
     return 0;
 }

@@ -12,7 +12,7 @@ int memcmp(const void *a, const void *b, size_t n);
 size_t strlen(const char *s);
 int strcmp(const char *a, const char *b);
 
-/* Whether `word` is one of the space-separated words of `line` behind the first (the program's name). */
+/* Whether `word` is one of the space-separated words of `line`. Any of them: some boot loaders leave the program's name out. */
 int nova_command_line_has(const char *line, const char *word);
 
 #endif

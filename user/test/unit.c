@@ -71,9 +71,10 @@ static void test_string(void)
     check(strcmp("a", "ab") < 0 && strcmp("b", "ab") > 0 && !strcmp("", ""), "strcmp");
     check(nova_command_line_has("demo exit", "exit"), "command line: last word");
     check(nova_command_line_has("demo exit  now", "exit") && nova_command_line_has("demo exit  now", "now"), "command line: words");
-    check(!nova_command_line_has("exit", "exit"), "command line: the program's name is no word");
+    check(nova_command_line_has("exit", "exit"), "command line: a word alone");
     check(!nova_command_line_has("demo exits", "exit") && !nova_command_line_has("demo exi", "exit"),
           "command line: whole words only");
+    check(!nova_command_line_has("build/exit now", "exit"), "command line: a path is another word");
     check(!nova_command_line_has("", "exit") && !nova_command_line_has("demo ", "exit"), "command line: empty");
 }
 
