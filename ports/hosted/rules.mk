@@ -18,6 +18,7 @@ CALLS ?= 200000
 TESTS ?=
 
 -include $(TOP)/tests/unit/platform.mk
+-include $(TOP)/tests/port/port.mk
 
 # core's memcpy and friends get other names, so that the process keeps the C library's. Tests see both.
 $(OUT)/obj/core/%.o: private CFLAGS += -include $(TOP)/ports/hosted/rename.h
@@ -37,7 +38,7 @@ $(OUT)/test/random: $(RANDOM_OBJECTS) $(OUT)/libkernel.a
 
 test: $(TEST_PROGRAMS)
 	@passed=0; failed=0; \
-	for program in "$(OUT)/test/unit $(TESTS)" $(if $(TESTS),,"$(OUT)/test/platform" "$(OUT)/test/random --calls $(CALLS) --seed $(SEED)"); do \
+	for program in "$(OUT)/test/unit $(TESTS)" $(if $(TESTS),,"$(OUT)/test/platform" "$(OUT)/test/random --calls $(CALLS) --seed $(SEED)" $(PORT_TESTS)); do \
 	    test -x $${program%% *} || continue; \
 	    $$program >$(OUT)/test/output 2>&1; status=$$?; cat $(OUT)/test/output; \
 	    p=$$(grep -c '^ok ' $(OUT)/test/output); f=$$(grep -c '^not ok ' $(OUT)/test/output); \

@@ -52,7 +52,7 @@ void idle_wait(struct x86_cpu *cpu)
 
 bool rdmsr_safe(uint32_t number, uint64_t *value)
 {
-    uint32_t low, high;
+    uint32_t low = 0, high = 0;
     asm goto("1: rdmsr" FIXUP("1b", "%l[bad]") : "=a"(low), "=d"(high) : "c"(number) : : bad);
     *value = (uint64_t)high << 32 | low;
     return true;

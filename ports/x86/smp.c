@@ -196,7 +196,7 @@ void smp_start(void)
             state_set(i, STARTED);
         }
     if (slots) {
-        memcpy(target, smp_trampoline, (size_t)(smp_trampoline_end - smp_trampoline));
+        memcpy(target, smp_trampoline, (word)smp_trampoline_end - (word)smp_trampoline);
         kernel_map_identity(page);
         each_started(init_send);
         wait(INIT_MICROSECONDS);

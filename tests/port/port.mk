@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Files of ports/x86 as programs: tests/port/NAME.c with what only a kernel may do replaced (fake.h), for both word sizes. ports/hosted/rules.mk includes this.
+
+PORT_FLAGS := -std=gnu11 -g -O1 $(WARN) -I$(TOP) -I$(TOP)/include -DNOVA_CPUS=$(CPUS) -DDEBUG -include $(TOP)/tests/port/fake.h
+PORT_TESTS := $(foreach bits,64 32,$(OUT)/test/mmu$(bits) $(OUT)/test/fpu$(bits))
+TEST_PROGRAMS += $(PORT_TESTS)
+
+PORT_HEADERS := $(addprefix $(TOP)/,$(call find,tests/port/*.h ports/x86/*.h hal/*.h core/lib/*.h))
+
+# mmu.c is linked, fpu.c is included by its test.
+$(OUT)/test/mmu%: tests/port/mmu.c ports/x86/mmu.c $(PORT_HEADERS) $(FLAGS)
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -m$* $(PORT_FLAGS) $(SANITIZE) -I$(TOP)/ports/x86_$* -o $@ $(TOP)/tests/port/mmu.c $(TOP)/ports/x86/mmu.c
+
+$(OUT)/test/fpu%: tests/port/fpu.c ports/x86/fpu.c $(PORT_HEADERS) $(FLAGS)
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -m$* $(PORT_FLAGS) -mgeneral-regs-only -I$(TOP)/ports/x86_$* -o $@ $(TOP)/tests/port/fpu.c
