@@ -41,7 +41,8 @@ struct cpu {
     /* schedule */
     struct list ready[PRIORITIES];
     word ready_bits[PRIORITIES / (8 * sizeof(word))];
-    uint64_t slice_start; /* TSC when 'sc' got the CPU */
+    uint64_t slice_start;  /* TSC when 'sc' got the CPU */
+    uint64_t visitor_time; /* TSC ticks spent in calls from other CPUs */
     struct sc *idle_sc;
     struct ec *idle_ec;
 

@@ -41,6 +41,8 @@ static void ec_free(struct cpu *cpu, struct reclaim_item *item)
     struct pd *payer = ec->object.payer, *pd = ec->pd;
     if (ec->oom_portal)
         object_unref(cpu, ec->oom_portal);
+    if (ec->remote_portal)
+        object_unref(cpu, ec->remote_portal);
     ec_memory_free(ec);
     object_unref(cpu, &pd->object);
     object_unref(cpu, &payer->object);
@@ -61,6 +63,7 @@ static void ec_init(struct ec *ec, const struct ec_arguments *arguments)
     ec->cpu = arguments->cpu;
     ec->event_base = arguments->event_base;
     list_init(&ec->sleepers);
+    list_init(&ec->visitors);
     list_init(&ec->waiter.link);
     list_init(&ec->sibling);
     inbox_item_init(&ec->inbox, &ec->object, ec_arrive);
@@ -169,6 +172,7 @@ void ec_wake(struct cpu *cpu, struct ec *ec)
 static void ec_leave_chain(struct cpu *cpu, struct ec *ec)
 {
     ec_stir(cpu, ec);
+    ec_leave_remote(cpu, ec);
     if (ec->caller) {
         struct ec *caller = ec->caller;
         caller->callee = 0;
@@ -186,11 +190,21 @@ static void ec_leave_chain(struct cpu *cpu, struct ec *ec)
     cpu->pending |= PENDING_CHECK;
 }
 
+/* Unblocked by another CPU; if by the reply to a call there, the call is over. */
+static void ec_come_back(struct cpu *cpu, struct ec *ec)
+{
+    if (ec->remote_portal)
+        object_unref(cpu, ec->remote_portal);
+    ec->remote_portal = 0;
+    ec_unblock(cpu, ec);
+}
+
 static void ec_arrive(struct cpu *cpu, struct inbox_item *item)
 {
     struct ec *ec = CONTAINER(item, struct ec, inbox);
     if (__atomic_exchange_n(&ec->woken, false, __ATOMIC_ACQ_REL))
-        ec_unblock(cpu, ec);
+        ec_come_back(cpu, ec);
+    ec_look_after_visitors(cpu, ec);
     if (!ec->dead || ec->gone)
         return;
     ec->gone = true;

@@ -28,7 +28,8 @@ enum ec_wait {
     WAIT_DOWN,  /* semaphore down: gets a status */
     WAIT_CALL,  /* reply with semaphore to a call: the call is repeated */
     WAIT_EVENT, /* reply with semaphore to an event: just goes on */
-    WAIT_EVER   /* a global EC that replied */
+    WAIT_EVER,  /* a global EC that replied */
+    WAIT_REMOTE /* the reply to a call to another CPU */
 };
 
 struct ec {
@@ -53,6 +54,15 @@ struct ec {
     bool dead; /* no capability names it any more; set from any CPU */
     bool gone; /* its CPU has seen that it is dead */
     struct ec *caller, *callee;
+
+    /* Calls to other CPUs, see remote.h. Of the caller: */
+    struct object *remote_portal; /* a reference */
+    struct ec *remote_ec;         /* the portal's EC */
+    struct ec *home_start;        /* what the SC that left with the call goes on with when it is back */
+    struct ec *home_carried;      /* ... and whose call it carries then */
+    bool let_go;                  /* the SC is wanted back before the reply */
+    struct list visitors;         /* of the callee: SCs that brought calls, by sc->visit */
+
     struct nova_utcb *utcb; /* kernel address */
     struct pd *pd;          /* a reference */
     struct cpu *cpu;
@@ -109,6 +119,10 @@ void ec_wake(struct cpu *cpu, struct ec *ec);
 
 /* Lets the SCs that sleep with the last EC of the chain from here on look again what they can run. */
 void ec_stir(struct cpu *cpu, struct ec *ec);
+
+/* Defined by remote: a dying EC's part in calls between CPUs; SCs that visit this EC for callers that are gone or want them back. */
+void ec_leave_remote(struct cpu *cpu, struct ec *ec);
+void ec_look_after_visitors(struct cpu *cpu, struct ec *ec);
 
 /* Last EC of the call chain. */
 static inline struct ec *ec_chain_end(struct ec *ec)

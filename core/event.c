@@ -24,7 +24,7 @@ void event_deliver(struct cpu *cpu, struct ec *ec)
     else if (handler->cpu != cpu)
         ec_kill(cpu, ec, "the portal's handler is on another CPU");
     else if (handler->busy)
-        ipc_help(cpu, ec, handler);
+        chain_help(cpu, ec, handler);
     else {
         word mtd = portal->mtd & thread_mtd;
         frame_state_save(&ec->frame, &handler->utcb->state, mtd, ec->event_error, ec->event_address);
@@ -32,6 +32,7 @@ void event_deliver(struct cpu *cpu, struct ec *ec)
         handler->utcb->items = nova_items(mtd & NOVA_MTD_FPU ? NOVA_UTCB_WORDS : STATE_WORDS, 0);
         ec->todo = TODO_NONE;
         ec->in_event = true;
-        ipc_enter(cpu, ec, portal);
+        ec->callee = handler;
+        chain_enter(cpu, ec, portal);
     }
 }

@@ -9,7 +9,10 @@ static unsigned hypercall_call(struct cpu *cpu, struct ec *ec, word *arg)
     struct capability cap = object_space_lookup(&ec->pd->spaces.objects, arg_selector(arg));
     if (!cap.object || !object_is(cap.object, &portal_type) || !(cap.permissions & NOVA_PT_CALL_PERM))
         return NOVA_BAD_CAP;
-    return ipc_call(cpu, ec, CONTAINER(cap.object, struct portal, object), arg_flags(arg) & NOVA_CALL_NOBLOCK);
+    struct portal *portal = CONTAINER(cap.object, struct portal, object);
+    if (portal->ec->cpu != cpu && !(cap.permissions & NOVA_PT_CROSS_CPU_PERM))
+        return NOVA_BAD_CPU;
+    return ipc_call(cpu, ec, portal, arg_flags(arg) & NOVA_CALL_NOBLOCK);
 }
 
 static unsigned hypercall_reply(struct cpu *cpu, struct ec *ec, word *arg)

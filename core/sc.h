@@ -14,14 +14,16 @@ enum sc_state {
     SC_NEW,     /* not on its CPU yet */
     SC_READY,   /* in a ready queue, by link */
     SC_RUNNING, /* cpu->sc */
+    SC_MOVING,  /* on the way to another CPU, by inbox */
     SC_ASLEEP,  /* with a blocked EC, by link (or, if its EC is dead, nowhere) */
     SC_DEAD     /* nowhere any more */
 };
 
 struct sc {
     struct object object;
-    struct ec *ec; /* a reference */
-    struct cpu *cpu;
+    struct ec *ec;    /* a reference */
+    struct cpu *cpu;  /* where it is now */
+    struct ec *start; /* it runs the last EC of the chain from here on: ec, or the callee of the call that it carries */
     struct list link;
     struct inbox_item inbox;
     uint64_t quantum, left; /* TSC ticks */
@@ -31,25 +33,33 @@ struct sc {
     bool to_tail;  /* yields its turn */
     bool helping;  /* runs an EC that its own one waits for */
     bool dead;     /* no capability names it any more */
+
+    /* A call to another CPU, see remote.h. */
+    bool entering;         /* has not found the callee idle yet */
+    struct ec *carried;    /* the caller, a reference; 0 = at home */
+    struct portal *portal; /* while entering; kept alive by the caller */
+    struct list visit;     /* in the callee's visitors */
 };
 
 extern const struct object_type sc_type;
 
-/* Inbox handler of an SC (schedule.c): starts a new one, takes a dead one out of its queue. */
-void schedule_arrive(struct cpu *cpu, struct inbox_item *item);
+/* Defined by remote: inbox handler of an SC; a dead SC is in no queue of this CPU any more. */
+void sc_arrive(struct cpu *cpu, struct inbox_item *item);
+void sc_left(struct cpu *cpu, struct sc *sc);
 
 /* Fills in a new SC whose references on payer and ec the caller has taken; quantum in microseconds. */
 static inline void sc_init(struct sc *sc, struct pd *payer, struct ec *ec, struct cpu *cpu, unsigned priority, word quantum)
 {
     object_init(&sc->object, &sc_type, payer);
     sc->object.refs = 2;
-    sc->ec = ec;
+    sc->ec = sc->start = ec;
     sc->cpu = cpu;
     sc->priority = (uint8_t)priority;
     sc->quantum = sc->left = scale_u64(quantum, boot_info.tsc_khz, 1000);
     sc->state = SC_NEW;
     list_init(&sc->link);
-    inbox_item_init(&sc->inbox, &sc->object, schedule_arrive);
+    list_init(&sc->visit);
+    inbox_item_init(&sc->inbox, &sc->object, sc_arrive);
 }
 
 #endif

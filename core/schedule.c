@@ -39,6 +39,7 @@ static struct sc *ready_first(struct cpu *cpu)
 static void sc_drop(struct cpu *cpu, struct sc *sc)
 {
     sc->state = SC_DEAD;
+    sc_left(cpu, sc);
     object_unref(cpu, &sc->object);
 }
 
@@ -60,33 +61,39 @@ void schedule_sleep(struct cpu *cpu)
     cpu->pending |= PENDING_SCHEDULE;
 }
 
-void schedule_arrive(struct cpu *cpu, struct inbox_item *item)
+void schedule_arrive(struct cpu *cpu, struct sc *sc)
 {
-    struct sc *sc = CONTAINER(item, struct sc, inbox);
-    if (sc->state == SC_NEW) {
+    if (sc->state == SC_NEW || sc->state == SC_MOVING)
         schedule_ready(cpu, sc);
-        return;
-    }
-    if (!sc->dead)
-        return;
-    switch (sc->state) {
-    case SC_READY:
+    else if (sc->dead && sc->state != SC_DEAD)
+        schedule_remove(cpu, sc, SC_ASLEEP);
+}
+
+bool schedule_remove(struct cpu *cpu, struct sc *sc, enum sc_state state)
+{
+    enum sc_state before = sc->state;
+    if (before == SC_READY)
         ready_take(cpu, sc);
-        sc_drop(cpu, sc);
-        break;
-    case SC_ASLEEP:
+    else if (before == SC_ASLEEP)
         list_remove(&sc->link);
-        sc_drop(cpu, sc);
-        break;
-    case SC_RUNNING: cpu->pending |= PENDING_SCHEDULE; break;
+    sc->state = (uint8_t)state;
+    if (before == SC_RUNNING) {
+        schedule_pick(cpu);
+        cpu->pending |= PENDING_CHECK;
     }
+    if (sc->dead)
+        sc_drop(cpu, sc);
+    return !sc->dead;
 }
 
 void schedule_pick(struct cpu *cpu)
 {
     struct sc *old = cpu->sc;
     uint64_t now = time_now(), used = now - cpu->slice_start;
-    old->time += used;
+    if (old->carried)
+        cpu->visitor_time += used;
+    else
+        old->time += used;
     old->left -= used < old->left ? used : old->left;
     cpu->slice_start = now;
     if (old->state == SC_RUNNING && old != cpu->idle_sc) {

@@ -13,6 +13,12 @@ void schedule_ready(struct cpu *cpu, struct sc *sc);
 /* The running SC stops here (state SC_ASLEEP, the caller links it where it belongs); another one must be picked before the kernel is left. */
 void schedule_sleep(struct cpu *cpu);
 
+/* Starts an SC that is new or comes from another CPU, takes a dead one out of its queue. */
+void schedule_arrive(struct cpu *cpu, struct sc *sc);
+
+/* Takes an SC out of whatever it is in here, with a new state; false = it was dead and has been dropped. If it was running, another one has been picked. */
+bool schedule_remove(struct cpu *cpu, struct sc *sc, enum sc_state state);
+
 /* Charges the running SC and gives the CPU to the first ready one, or to the idle SC. */
 void schedule_pick(struct cpu *cpu);
 

@@ -58,17 +58,27 @@ static bool counter_take(struct semaphore *semaphore, struct down *down)
     return true;
 }
 
+/* Blocks an EC in the queue. Under the lock. Who kills it marks it dead first and looks at the queue then; we do it the other way round. */
+static void enqueue(struct cpu *cpu, struct semaphore *semaphore, struct ec *ec, enum ec_wait why)
+{
+    ec_block(cpu, ec, why);
+    wait_queue_add(&semaphore->queue, &ec->waiter);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&ec->dead, __ATOMIC_RELAXED)) {
+        list_remove(&ec->waiter.link);
+        ec->waiter.queue = 0;
+    }
+}
+
 bool semaphore_down(struct cpu *cpu, struct semaphore *semaphore, struct ec *ec, struct down *down)
 {
     spin_lock(&semaphore->queue.lock);
     bool done = counter_take(semaphore, down);
     if (!done && down->deadline && down->deadline <= time_now())
         done = down->timed_out = true;
-    if (!done && !semaphore->dead) {
-        ec_block(cpu, ec, WAIT_DOWN);
-        wait_queue_add(&semaphore->queue, &ec->waiter);
-    }
     bool dead = semaphore->dead;
+    if (!done && !dead)
+        enqueue(cpu, semaphore, ec, WAIT_DOWN);
     spin_unlock(&semaphore->queue.lock);
     if (done)
         return true;
@@ -83,17 +93,15 @@ bool semaphore_down(struct cpu *cpu, struct semaphore *semaphore, struct ec *ec,
     return false;
 }
 
-bool semaphore_wait(struct cpu *cpu, struct semaphore *semaphore, struct ec *ec, enum ec_wait why)
+enum semaphore_wait semaphore_wait(struct cpu *cpu, struct semaphore *semaphore, struct ec *ec, enum ec_wait why)
 {
     struct down down = {.to_zero = false};
     spin_lock(&semaphore->queue.lock);
     bool done = counter_take(semaphore, &down), dead = semaphore->dead;
-    if (!done && !dead) {
-        ec_block(cpu, ec, why);
-        wait_queue_add(&semaphore->queue, &ec->waiter);
-    }
+    if (!done && !dead)
+        enqueue(cpu, semaphore, ec, why);
     spin_unlock(&semaphore->queue.lock);
-    return !dead || done;
+    return done ? SEMAPHORE_TAKEN : dead ? SEMAPHORE_DEAD : SEMAPHORE_QUEUED;
 }
 
 /* Locks the semaphore that an up raises: an interrupt semaphore's target may change until we have the lock. */

@@ -55,7 +55,11 @@ struct down {
 };
 bool semaphore_down(struct cpu *cpu, struct semaphore *semaphore, struct ec *ec, struct down *down);
 
-/* Puts an EC that replied-with-semaphore left behind to sleep (WAIT_CALL, WAIT_EVENT) unless the counter is above zero: then it is taken and the EC goes on. */
-bool semaphore_wait(struct cpu *cpu, struct semaphore *semaphore, struct ec *ec, enum ec_wait why);
+/*
+ * reply with a semaphore puts the caller to sleep (why = WAIT_CALL, WAIT_EVENT) unless the counter is above zero: then one is taken and the caller goes on.
+ * The caller may belong to another CPU, on which it is blocked already.
+ */
+enum semaphore_wait { SEMAPHORE_TAKEN, SEMAPHORE_QUEUED, SEMAPHORE_DEAD };
+enum semaphore_wait semaphore_wait(struct cpu *cpu, struct semaphore *semaphore, struct ec *ec, enum ec_wait why);
 
 #endif

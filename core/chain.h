@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Entering a callee and helping a busy one: what local and cross-CPU calls and events have in common. On the CPU of the callee, without locks.
+ */
+#ifndef CORE_CHAIN_H
+#define CORE_CHAIN_H
+
+#include "core/portal.h"
+
+/* Makes portal's EC run with ec as its caller; it is idle and on this CPU. */
+static inline void chain_enter(struct cpu *cpu, struct ec *ec, struct portal *portal)
+{
+    struct ec *callee = portal->ec;
+    callee->caller = ec;
+    callee->busy = true;
+    callee->frame.arg[0] = portal->id;
+    callee->frame.ip = portal->ip;
+    callee->frame.resume = RESUME_HYPERCALL;
+    cpu->current = callee;
+}
+
+/* The running SC waits for a busy EC: it runs the end of that one's chain, or sleeps with it. 'self' tries again when its SC is resolved again. */
+void chain_help(struct cpu *cpu, struct ec *self, struct ec *busy);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Typed items of messages and of replies to events: which spaces and windows they go through.
+ */
+#include "core/message.h"
+
+enum nova_status message_copy_items(struct ec *from, struct ec *to, unsigned typed)
+{
+    struct transfer transfer = {&from->pd->spaces, &to->pd->spaces, from->pd->root, from->utcb,
+                                to->utcb,          to->utcb->xlt,   to->utcb->del};
+    return transfer_items(&transfer, typed);
+}
+
+enum nova_status message_copy_to_event(struct ec *from, struct ec *to)
+{
+    unsigned typed = items_typed(__atomic_load_n(&from->utcb->items, __ATOMIC_RELAXED));
+    word window = nova_crd(NOVA_CRD_MEM, 0, 31, NOVA_PERM_ALL);
+    struct transfer transfer = {&from->pd->spaces, &to->pd->spaces, from->pd->root, from->utcb, 0, 0, window};
+    return typed ? transfer_items(&transfer, typed) : NOVA_SUCCESS;
+}
