@@ -99,6 +99,15 @@ static bool table_view(unsigned slot, paddr_t address, const char *signature, st
     return true;
 }
 
+/* Where nothing is, ones are read. */
+static bool is_signature(const uint8_t *text)
+{
+    bool good = true;
+    for (unsigned i = 0; i < 4; i++)
+        good &= text[i] >= ' ' && text[i] <= '~';
+    return good;
+}
+
 /* Notes the tables that an RSDT or XSDT lists. */
 static void list_tables(const struct acpi_table *root, size_t entry)
 {
@@ -108,7 +117,7 @@ static void list_tables(const struct acpi_table *root, size_t entry)
         const uint8_t *place = root->view + ACPI_HEADER + i * entry;
         paddr_t address = entry == 8 ? bytes_u64(place) : bytes_u32(place);
         const uint8_t *head = address && address != root->address ? physical_window(1, address, ACPI_HEADER) : 0;
-        if (!head) {
+        if (!head || !is_signature(head)) {
             log_line("ACPI: entry %u of the list of tables (0x%llx) is no table", (unsigned)i, (unsigned long long)address);
             continue;
         }

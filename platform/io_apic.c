@@ -52,7 +52,10 @@ static uint32_t destination(unsigned cpu)
     return id < DESTINATIONS ? id : boot_info.cpu[boot_info.boot_cpu].apic_id;
 }
 
-/* Caller holds the lock of the I/O APIC. The half with the mask bit comes last when it unmasks, first when it masks. */
+/*
+ * Caller holds the lock of the I/O APIC. A pin that was never routed stays masked whatever core says: a down on its interrupt semaphore
+ * unmasks it, but nobody has said where the interrupt goes.
+ */
 static void pin_write(unsigned gsi, const struct pin *pin)
 {
     unsigned reg = REG_PINS + 2 * (gsi - pin->io_apic->gsi);
@@ -111,8 +114,7 @@ static void pin_mask(unsigned gsi, bool masked)
 
 void gsi_mask(unsigned gsi, bool masked)
 {
-    /* A down on an interrupt semaphore unmasks, also before its first assign_gsi: nobody has said where the interrupt goes. */
-    if (gsi_has_pin(gsi) && !pins[gsi].kernel && pins[gsi].cpu != UNROUTED)
+    if (gsi_has_pin(gsi) && !pins[gsi].kernel)
         pin_mask(gsi, masked);
 }
 

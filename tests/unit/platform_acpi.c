@@ -165,6 +165,7 @@ STOPS_WITH(no_tables, "there is no MADT", tables.xsdt.length = 36)
 LOGS_WITH(xsdt_lists_itself, "entry 4 of the list of tables (0x7fe1000) is no table", put(&tables.xsdt, XSDT_AT, 8))
 LOGS_WITH(xsdt_lists_zero, "entry 4 of the list of tables (0x0) is no table", put(&tables.xsdt, 0, 8))
 LOGS_WITH(xsdt_lists_nowhere, "(0xffffffffffffffff) is no table", put(&tables.xsdt, UINT64_MAX, 8))
+LOGS_WITH(xsdt_lists_empty_memory, "entry 4 of the list of tables (0xe0000000) is no table", put(&tables.xsdt, 0xe0000000, 8))
 DAMAGED(xsdt_odd_length, put(&tables.xsdt, 1, 3), (void)0, reads(0))
 DAMAGED(xsdt_300_entries, for (unsigned i = 0; i < 300; i++) put(&tables.xsdt, HPET_AT, 8), (void)0, reads(0);
         CHECK_LOG("the list of tables has 304 entries, the kernel reads 128"))
