@@ -39,7 +39,7 @@ void gdt_init(struct cpu_block *block)
         .cr3 = (word)kernel_root - KERNEL_OFFSET,
         .ip = (word)double_fault_task,
         .flags = 2,
-        .sp = (word)block->extra_stack[STACK_DOUBLE_FAULT + 1],
+        .sp = (word)(block->extra_stack[STACK_DOUBLE_FAULT] + CPU_EXTRA_STACK_SIZE),
         .cs = SELECTOR_KERNEL_CODE,
         .ss = SELECTOR_KERNEL_DATA,
         .ds = SELECTOR_USER_DATA,

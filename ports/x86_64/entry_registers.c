@@ -25,7 +25,7 @@ void gdt_init(struct cpu_block *block)
 
     block->tss.sp[0] = (word)&block->cpu;
     for (unsigned i = 0; i < CPU_EXTRA_STACKS; i++)
-        block->tss.ist[i] = (word)block->extra_stack[i + 1];
+        block->tss.ist[i] = (word)(block->extra_stack[i] + CPU_EXTRA_STACK_SIZE);
 }
 
 void segments_load(struct x86_cpu *cpu)
