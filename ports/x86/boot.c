@@ -10,6 +10,7 @@
 #include "platform/platform.h"
 #include "ports/x86/descriptors.h"
 #include "ports/x86/features.h"
+#include "ports/x86/fpu.h"
 #include "ports/x86/kernel_map.h"
 #include "ports/x86/local_apic.h"
 #include "ports/x86/smp.h"
@@ -61,6 +62,7 @@ static void machine_boot(struct x86_cpu *cpu)
     timer_cpu_init();
     tsc_cpu_init();
     smp_start();
+    fpu_cpu_init();
 }
 
 void port_boot(uint32_t magic, uint32_t info)

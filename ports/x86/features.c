@@ -44,6 +44,7 @@ static const struct {
 };
 
 #define REQUIRED ((1u << FEATURE_PAT) - 1)
+#define COMMON ((1u << FEATURE_TSC_ADJUST) - (1u << FEATURE_XSAVEOPT))
 #define MAY_DIFFER (~0u << FEATURE_TSC_ADJUST)
 
 uint32_t features_used;
@@ -142,7 +143,12 @@ void features_apply_options(void)
         log_line("cpu: no NX: data can be executed");
 }
 
-uint32_t features_missing(void) { return features_used & ~detect() & ~MAY_DIFFER; }
+uint32_t features_common(void)
+{
+    uint32_t lacks = ~detect();
+    __atomic_and_fetch(&features_used, ~(lacks & COMMON), __ATOMIC_RELAXED);
+    return features_used & lacks & ~MAY_DIFFER;
+}
 
 void features_enable(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a CPU can do, as far as the kernel uses it, and what the HIP says about it. The boot CPU decides what is used; another CPU that lacks one of
- * these features is left out, so that every CPU runs the same way. Fixed before other CPUs start; no locks.
+ * What a CPU can do, as far as the kernel uses it, and what the HIP says about it. The boot CPU decides what is used; another CPU that lacks one of these
+ * features is left out, so that every CPU runs the same way. Only the extras of the FPU go when one CPU lacks them. Fixed when all CPUs are there.
  */
 #ifndef PORTS_X86_FEATURES_H
 #define PORTS_X86_FEATURES_H
@@ -26,11 +26,12 @@ enum feature {
     FEATURE_PCID,
     FEATURE_X2APIC,
     FEATURE_TSC_DEADLINE,
+    FEATURE_MWAIT,
     FEATURE_XSAVE,
+    /* used where all CPUs have them: */
     FEATURE_XSAVEOPT,
     FEATURE_AVX,
     FEATURE_AVX512,
-    FEATURE_MWAIT,
     /* may differ between CPUs: */
     FEATURE_TSC_ADJUST,
     FEATURE_TSC_INVARIANT,
@@ -67,8 +68,8 @@ unsigned cpu_physical_bits(void);
 void features_boot(void);
 void features_apply_options(void);
 
-/* Any CPU: the used features that it lacks, as a bit set. */
-uint32_t features_missing(void);
+/* Another CPU: takes out of features_used what all have to have and it has not; returns what it lacks beyond that, then it cannot be used. */
+uint32_t features_common(void);
 
 /* Any CPU, early: switches on in CR0, CR4, EFER and PAT what is used. PCIDs later, when the options are known and kernel_root is loaded. */
 void features_enable(void);

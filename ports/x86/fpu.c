@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * FPU state: FXSAVE, or XSAVE with all of x87, SSE, AVX, AVX-512 that the boot CPU has (a CPU with less is left out). Always the standard format, so an
- * image of user space is checked completely by looking at it. Intel SDM vol. 1, chapter 13; XCR0 and MXCSR mask are fixed before other CPUs start.
+ * FPU state: FXSAVE, or XSAVE with all of x87, SSE, AVX, AVX-512 that every CPU has. Always the standard format, so an
+ * image of user space is checked completely by looking at it. Intel SDM vol. 1, chapter 13; XCR0 and MXCSR mask are fixed before the first area.
  */
 #include "ports/x86/fpu.h"
 
@@ -117,6 +117,8 @@ static void boot_cpu_init(void)
         xcr0 |= XCR0_AVX;
     if (feature(FEATURE_AVX512) && xcr0 & XCR0_AVX && (supported & XCR0_AVX512) == XCR0_AVX512)
         xcr0 |= XCR0_AVX512;
+    asm volatile("xsetbv" : : "c"(0), "a"(xcr0), "d"(0));
+    area_size = (cpuid(0xd, 0).b + 63u) & ~63u; /* for what XCR0 holds now */
 }
 
 void fpu_cpu_init(void)
@@ -129,11 +131,7 @@ void fpu_cpu_init(void)
     asm volatile("fninit");
     if (!area_size)
         boot_cpu_init();
-    if (feature(FEATURE_XSAVE)) {
+    if (feature(FEATURE_XSAVE))
         asm volatile("xsetbv" : : "c"(0), "a"(xcr0), "d"(0));
-        size_t size = (cpuid(0xd, 0).b + 63u) & ~63u; /* for what XCR0 holds now */
-        if (area_size < size)
-            area_size = size;
-    }
     fpu_off();
 }

@@ -8,7 +8,7 @@
 
 #include "hal/frame.h"
 
-/* Sets CR0, CR4 and XCR0 of this CPU up and switches the FPU off; the boot CPU first, it also fixes fpu_size. features_detect has run. */
+/* Sets CR0, CR4 and XCR0 of this CPU up and switches the FPU off. The boot CPU first, when all CPUs have said what they lack; it also fixes fpu_size. */
 void fpu_cpu_init(void);
 
 /* Off: any FPU instruction raises #NM. On: it works on what the registers hold, so load first. */

@@ -61,7 +61,6 @@ void smp_cpu_init(unsigned number)
 {
     features_enable_pcid();
     mmu_cpu_init();
-    fpu_cpu_init();
     features_describe(number);
 }
 
@@ -88,7 +87,7 @@ void port_ap_boot(struct x86_cpu *cpu)
     cpu->number = i;
     cpu->apic_id = id;
     cpu->frame = &idle_frame;
-    missing[i] = features_missing();
+    missing[i] = features_common();
     if (missing[i]) {
         state_set(i, UNFIT);
         give_up();
@@ -107,6 +106,7 @@ struct frame *smp_enter(struct x86_cpu *cpu)
 {
     if (!__atomic_load_n(&released, __ATOMIC_ACQUIRE))
         return &idle_frame;
+    fpu_cpu_init();
     cpu->core = kernel_cpu(cpu->number);
     return kernel_start(cpu->core);
 }

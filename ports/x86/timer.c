@@ -20,9 +20,12 @@ enum {
     APIC_LVT_TIMER = 0x320,
     APIC_TIMER_INITIAL = 0x380,
     APIC_TIMER_DIVIDE = 0x3e0,
-    DIVIDE_BY_1 = 0xb,
     MODE_TSC_DEADLINE = 2 << 17 /* 0 = one-shot */
 };
+
+/* Divide configuration for 1, 2, 4, ... 128 (SDM vol. 3, figure 11-10). */
+static const uint8_t dividers[] = {0xb, 0x0, 0x1, 0x2, 0x3, 0x8, 0x9, 0xa};
+static unsigned divider;
 
 /* Counter ticks per 2^32 TSC ticks, and the TSC ticks that the counter can hold. */
 static uint32_t ticks_per_tsc;
@@ -38,14 +41,14 @@ void timer_choose(void)
     uint32_t ticks = tsc_apic_ticks(&tsc);
     if (!ticks || !tsc)
         fatal("timer: the local APIC's counter does not count; the CPU or the machine is not usable");
-    /* The counter may be a little faster than the TSC: the ratio is kept below 1, then it fires early and is armed again. */
-    while (tsc >> 32) {
-        tsc >>= 1;
+    for (; tsc >> 32; tsc >>= 1)
         ticks >>= 1;
-    }
+    /* A counter that is slower than the TSC keeps the ratio below 1. */
+    for (; ticks >= tsc && divider < ARRAY_SIZE(dividers) - 1; divider++)
+        ticks >>= 1;
     uint64_t ratio = ticks < tsc ? scale_u64((uint64_t)1 << 32, ticks, (uint32_t)tsc) : 0xffffffff;
-    ticks_per_tsc = ratio > 0xffffffff ? 0xffffffff : ratio ? (uint32_t)ratio : 1;
-    distance_max = scale_u64(0xfffffffe, 0x80000000, ticks_per_tsc / 2 ? ticks_per_tsc / 2 : 1);
+    ticks_per_tsc = ratio < 2 ? 2 : (uint32_t)ratio;
+    distance_max = scale_u64(0xfffffffe, 0x80000000, ticks_per_tsc / 2);
     log_line("timer: local APIC one-shot, %u kHz", (unsigned)scale_u64(boot_info.tsc_khz, ticks, (uint32_t)tsc));
 }
 
@@ -58,7 +61,7 @@ void timer_cpu_init(void)
         asm volatile("mfence" : : : "memory");
         return;
     }
-    local_apic_write(APIC_TIMER_DIVIDE, DIVIDE_BY_1);
+    local_apic_write(APIC_TIMER_DIVIDE, dividers[divider]);
     local_apic_write(APIC_LVT_TIMER, VECTOR_TIMER);
 }
 
