@@ -3,7 +3,7 @@
  * abi.md section 3 on memory: delegating pages between addresses of this PD, permissions as the CPU enforces them, revoke, and
  * what root cannot take from the kernel. Pages are told apart by their first word.
  */
-#include "limits.h"
+#include "abi.h"
 
 enum { ORDER = 3, PAGES = 1 << ORDER };
 
@@ -227,18 +227,25 @@ static void test_beyond(void)
 
 void test_memory(void)
 {
-    remark("memory");
+    section("8.kernel_memory");
     source = (nova_word)nova_allocate(PAGES * NOVA_PAGE_SIZE, PAGES * NOVA_PAGE_SIZE);
     check_true("RAM from the kernel", source != 0);
     if (!source)
         return;
     for (unsigned i = 0; i < PAGES; i++)
         *(volatile nova_word *)(source + i * NOVA_PAGE_SIZE) = mark(i);
+    section("3.memory");
     test_map();
+    section("3.hotspot");
     test_hotspot();
+    section("3.occupied");
     test_occupied();
+    section("3.permissions");
     test_permissions();
+    section("3.execute");
     test_delegated_code();
+    section("8.kernel_memory");
     test_kernel_side();
+    section("3.beyond");
     test_beyond();
 }

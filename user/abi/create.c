@@ -3,7 +3,7 @@
  * abi.md section 6: the create calls, what they refuse, and that a refused one changes nothing. Also hypercalls that do not know
  * their flags.
  */
-#include "limits.h"
+#include "abi.h"
 
 /* Creates an object of any type with arguments that are right but for what the check is about. */
 struct creation {
@@ -226,7 +226,7 @@ void test_create(void)
 {
     struct nova_thread *thread = nova_thread_prepare(NULL, boot_cpu);
 
-    remark("create calls");
+    section("6.create_ec");
     spare_utcb = nova_utcb_address();
     local_ec = event_handler->ec;
     global_ec = thread->ec;
@@ -236,12 +236,19 @@ void test_create(void)
           nova_create_ec(global_ec, nova_pd, boot_cpu, (nova_word)thread->utcb, (nova_word)thread, 0, NOVA_EC_GLOBAL),
           NOVA_SUCCESS);
     check("create EC: permissions of a global EC", object_at(global_ec), object(global_ec, NOVA_EC_ALL));
+    section("6.create_pd");
     test_pd();
+    section("6.create_ec");
     test_ec();
+    section("6.create_sc");
     test_sc();
+    section("6.create_pt");
     test_pt();
+    section("6.create_sm");
     test_sm();
+    section("6.flags");
     test_flags();
+    section("6.create");
     test_common();
     destroy(global_ec);
 }

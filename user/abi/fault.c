@@ -3,7 +3,7 @@
  * abi.md section 5: instructions that user code may not execute, and addresses that it may not touch, are events of the thread
  * with the vector and error code of the CPU's manual (Intel SDM volume 3, chapter 6), and nothing else happens.
  */
-#include "limits.h"
+#include "abi.h"
 
 static void divide_by_zero(nova_word unused)
 {
@@ -177,7 +177,8 @@ static void test_kernel_addresses(void)
 
 void test_fault(void)
 {
-    remark("exceptions");
+    section("5.exceptions");
     test_exceptions();
+    section("5.kernel_addresses");
     test_kernel_addresses();
 }

@@ -3,7 +3,7 @@
  * abi.md section 3 on I/O ports: what is not delegated raises #GP, ports keep their numbers, revoke takes them back.
  * Ports 0xed00-0xed0f: nothing is there on any PC we know, so reading them has no effect.
  */
-#include "limits.h"
+#include "abi.h"
 
 enum { PORT = 0xed00 };
 
@@ -43,6 +43,7 @@ void test_port(void)
     nova_word crd;
 
     remark("I/O ports");
+    section("3.ports");
     receiver = new_handler(boot_cpu);
     receive = new_portal(receiver, receive_ports, 0);
 

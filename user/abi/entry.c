@@ -2,7 +2,7 @@
 /*
  * abi.md section 2: what a hypercall does to registers and flags, and return addresses outside of user space.
  */
-#include "limits.h"
+#include "abi.h"
 
 enum { FLAG_TF = 1 << 8, FLAG_IF = 1 << 9, FLAG_DF = 1 << 10, FLAG_NT = 1 << 14, FLAG_AC = 1 << 18, FLAG_ID = 1 << 21 };
 
@@ -258,7 +258,7 @@ void test_entry(void)
 {
     nova_word portal = new_portal(new_handler(boot_cpu), null_portal, 0), vector;
 
-    remark("hypercall convention");
+    section("2.hypercall");
     test_registers(portal);
     check_flags("DF", FLAG_DF, portal);
     check_flags("NT", FLAG_NT, portal);

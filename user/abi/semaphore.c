@@ -2,7 +2,7 @@
 /*
  * abi.md section 6, sm_ctrl: counting, deadlines, chained semaphores, and who is woken when.
  */
-#include "limits.h"
+#include "abi.h"
 
 static nova_word other_objects[] = {NOVA_ROOT_PD, NOVA_ROOT_EC, NOVA_ROOT_SC};
 
@@ -172,11 +172,16 @@ static void test_round_robin(void)
 
 void test_semaphore(void)
 {
-    remark("semaphores");
+    section("6.sm_ctrl_errors");
     test_errors();
+    section("6.sm_ctrl");
     test_counting();
+    section("6.sm_chained");
     test_chained();
+    section("6.sm_waiters");
     test_waiters();
+    section("6.sm_deadline");
     test_preemption();
+    section("6.round_robin");
     test_round_robin();
 }

@@ -3,7 +3,7 @@
  * abi.md section 3 on objects: typed items in messages (delegate, translate, windows, hotspots, permission masks) and revoke.
  * The receiver is a handler of this PD that hands back what arrived in its UTCB.
  */
-#include "limits.h"
+#include "abi.h"
 
 enum { ITEMS = 4 };
 static struct nova_thread *receiver;
@@ -283,14 +283,20 @@ static void test_revoke(void)
 
 void test_object(void)
 {
-    remark("typed items and revoke: objects");
     receiver = new_handler(boot_cpu);
     receive = new_portal(receiver, receive_items, 0);
+    section("3.delegate");
     test_delegate();
+    section("3.control_word");
     test_control();
+    section("3.ranges");
     test_ranges();
+    section("3.items");
     test_several();
+    section("3.reply_items");
     test_reply();
+    section("3.translate");
     test_translate();
+    section("6.revoke");
     test_revoke();
 }

@@ -2,7 +2,7 @@
 /*
  * abi.md sections 5, 6 and 8 for threads: startup, being killed, recall, scheduling calls, and times.
  */
-#include "limits.h"
+#include "abi.h"
 
 /* ---- startup ---- */
 
@@ -212,10 +212,14 @@ static void test_scheduling(void)
 
 void test_thread(void)
 {
-    remark("threads");
+    section("5.startup");
     test_startup();
+    section("5.kill");
     test_kill();
+    section("6.end");
     test_end();
+    section("6.ec_ctrl_recall");
     test_recall();
+    section("6.ec_ctrl_time");
     test_scheduling();
 }

@@ -5,7 +5,7 @@
  */
 #include <user/lib/emulator.h>
 
-#include "limits.h"
+#include "abi.h"
 
 enum { EVENT_STATE_MTD = NOVA_EVENT_MTD };
 
@@ -17,26 +17,29 @@ struct nova_utcb *root_utcb;
 const struct nova_thread *event_handler;
 
 static unsigned checks, failures;
+static const char *section_name = "8.boot";
 static volatile int probing;
 
 void check(const char *name, nova_word got, nova_word want)
 {
     checks++;
     if (got == want) {
-        nova_printf("ok %u - %s\n", checks, name);
+        nova_printf("ok %u - %s %s\n", checks, section_name, name);
         return;
     }
     failures++;
-    nova_printf("not ok %u - %s got 0x%lx want 0x%lx\n", checks, name, got, want);
+    nova_printf("not ok %u - %s %s got 0x%lx want 0x%lx\n", checks, section_name, name, got, want);
 }
+
+void section(const char *name) { section_name = name; }
 
 void remark(const char *text) { nova_printf("# %s\n", text); }
 
 /* ---- exceptions ---- */
 
-NOVA_PORTAL(limits_event);
+NOVA_PORTAL(abi_event);
 
-static void limits_event_handler(nova_word vector, struct nova_utcb *utcb)
+static void abi_event_handler(nova_word vector, struct nova_utcb *utcb)
 {
     last_event.vector = vector;
     last_event.items = utcb->items;
@@ -83,7 +86,7 @@ void touch_fpu(nova_word control_word)
 void event_portal_set(unsigned vector, nova_word mtd)
 {
     nova_revoke(object(vector, NOVA_PERM_ALL), NOVA_REVOKE_SELF, 0, 0);
-    nova_portal_create(vector, nova_pd, event_handler, mtd, limits_event, vector);
+    nova_portal_create(vector, nova_pd, event_handler, mtd, abi_event, vector);
 }
 
 /* ---- helpers ---- */
@@ -162,13 +165,13 @@ void nova_main(const struct nova_hip *hip, unsigned cpu)
     boot_cpu = cpu;
     root_utcb = nova_self()->utcb;
     nova_console_init();
-    nova_printf("\n# limits, %u bit, boot CPU %u\n", NOVA_WORD_BITS, cpu);
+    nova_printf("\n# abi, %u bit, boot CPU %u\n", NOVA_WORD_BITS, cpu);
     test_hip(); /* before all else: the object space is as the kernel made it, but for what the console took */
 
     event_handler = nova_thread_prepare(NULL, cpu);
     status = nova_handler_create((struct nova_thread *)event_handler, nova_pd, nova_selectors(32, 32));
     if (!status)
-        status = nova_events_create(0, event_handler, limits_event);
+        status = nova_events_create(0, event_handler, abi_event);
     check("portals for exceptions", status, NOVA_SUCCESS);
     if (!status) {
         test_create();
@@ -184,6 +187,6 @@ void nova_main(const struct nova_hip *hip, unsigned cpu)
         test_quota();
     }
     nova_printf("1..%u\n", checks);
-    nova_printf("# limits: %u checks, %u failed\n", checks, failures);
+    nova_printf("# abi: %u checks, %u failed\n", checks, failures);
     nova_emulator_exit(failures ? 1 : 0x10);
 }

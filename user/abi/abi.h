@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * limits: a root task that judges a kernel by the interface's rules (abi.md sections 2, 3, 6, 7, 8) and prints TAP.
+ * abi: a root task that judges a kernel by the interface's rules (abi.md sections 2, 3, 6, 7, 8) and prints TAP.
  * One file per subject. Everything runs on the root EC of the boot CPU unless a check is about threads; exceptions of the root
- * EC come to limits.c, which records them and takes the root EC back to where probe() was called.
+ * EC come to main.c, which records them and takes the root EC back to where probe() was called.
  */
-#ifndef LIMITS_H
-#define LIMITS_H
+#ifndef ABI_H
+#define ABI_H
 
 #include <user/lib/console.h>
 #include <user/lib/event.h>
@@ -20,6 +20,8 @@
 /* One line of TAP: ok if got == want. */
 void check(const char *name, nova_word got, nova_word want);
 static inline void check_true(const char *name, int condition) { check(name, !!condition, 1); }
+/* The section of abi.md that the next checks are about, and a word of what; it stands before their names. */
+void section(const char *name);
 /* A comment line in the output. */
 void remark(const char *text);
 

@@ -2,7 +2,7 @@
 /*
  * abi.md section 7: call and reply with words; busy, dead and remote callees; replies with a semaphore. Typed items are in object.c.
  */
-#include "limits.h"
+#include "abi.h"
 
 /* What the callee saw, and what it shall do; one callee at a time. */
 static struct {
@@ -343,13 +343,20 @@ void test_ipc(void)
     struct nova_thread *handler = new_handler(boot_cpu);
     nova_word portal = new_portal(handler, echo, 0x77);
 
-    remark("call and reply");
+    section("7.call_words");
     test_words(portal, handler);
+    section("4.counts");
     test_counts(portal, handler);
+    section("6.call");
     test_errors(portal);
+    section("7.nested");
     test_nested(portal);
+    section("7.busy");
     test_busy();
+    section("7.abort");
     test_crash();
+    section("7.reply_semaphore");
     test_reply_semaphore();
+    section("7.cross_cpu");
     test_other_cpu();
 }

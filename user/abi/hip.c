@@ -2,7 +2,7 @@
 /*
  * abi.md section 8: the hypervisor information page, and what root owns when it starts.
  */
-#include "limits.h"
+#include "abi.h"
 
 /* root's objects, counted from sel_exc */
 static const struct {
@@ -162,10 +162,16 @@ static void test_kernel_objects(void)
 
 void test_hip(void)
 {
+    section("8.hip");
     test_fields(nova_hip);
+    section("8.hip_cpus");
     test_cpus(nova_hip);
+    section("8.hip_memory");
     test_memory_map(nova_hip);
+    section("8.root");
     test_root_state();
+    section("8.module");
     test_module(nova_hip);
+    section("8.kernel_objects");
     test_kernel_objects();
 }

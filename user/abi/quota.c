@@ -2,7 +2,7 @@
 /*
  * abi.md sections 6 and 9: accounts of kernel memory. Moving quota, running out of it, and getting it back.
  */
-#include "limits.h"
+#include "abi.h"
 
 static nova_word limit_of(nova_word pd)
 {
@@ -94,8 +94,10 @@ static void test_leak(void)
 
 void test_quota(void)
 {
-    remark("kernel memory");
+    section("6.pd_ctrl");
     test_move();
+    section("9.create");
     test_exhaust();
+    section("9.give_back");
     test_leak();
 }

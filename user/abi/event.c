@@ -2,7 +2,7 @@
 /*
  * abi.md sections 4 and 5: what state an exception delivers (MTD), what a reply may change, and pagers.
  */
-#include "limits.h"
+#include "abi.h"
 
 enum { FLAG_CF = 1, FLAG_IF = 1 << 9, FLAG_DF = 1 << 10, FLAGS_IOPL = 3 << 12, FLAG_VM = 1 << 17, FLAG_RF = 1 << 16 };
 
@@ -234,11 +234,16 @@ static void test_bad_reply(void)
 
 void test_event(void)
 {
-    remark("state of exceptions");
+    section("5.event_state");
     test_delivered();
+    section("5.event_reply");
     test_reply();
+    section("4.mtd");
     test_subsets();
+    section("4.mtd_fpu");
     test_fpu();
+    section("5.pager");
     test_pager();
+    section("5.event_reply");
     test_bad_reply();
 }
