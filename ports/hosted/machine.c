@@ -86,7 +86,7 @@ static void fill_boot_info(const struct machine_options *options, size_t module)
 
 void machine_prepare(const struct machine_options *options, const void *image, size_t size)
 {
-    struct elf_image root;
+    struct elf_image root = {0, 0, 0};
     if (!image) {
         root = default_root();
         image = root.data;
@@ -101,6 +101,7 @@ void machine_prepare(const struct machine_options *options, const void *image, s
     kernel_view = mmap(place, RAM_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     check(ram != MAP_FAILED && kernel_view != MAP_FAILED, "mmap");
     memcpy(ram + MODULE_BEGIN, image, size);
+    free(root.data);
     fill_boot_info(options, size);
     /* The loader leaves its rubbish in the memory that becomes the pool. */
     size_t pool = boot_info.pool_end - boot_info.pool_begin;

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ROUND_STEPS = 3000, TRACE = 40, TRACE_LINE = 160 };
+enum { ROUND_STEPS = 8000, TRACE = 40, TRACE_LINE = 160 };
 
 struct random_state random_state[CPUS];
 static char trace[TRACE][TRACE_LINE];
@@ -33,6 +33,7 @@ void random_trace(const char *format, ...)
     va_end(list);
     if (verbose)
         printf("%u: %s\n", traced, line);
+    fflush(stdout);
 }
 
 _Noreturn void random_fail(const char *what)
@@ -114,7 +115,8 @@ static void round_sequential(void)
     for (unsigned step = 0; step < ROUND_STEPS; step++) {
         struct random_state *random = &random_state[0];
         unsigned cpu = random_below(random, CPUS);
-        if (cpu == 0)
+        /* Root also wakes those that sleep. */
+        if (cpu == 0 || (cpu_idle(cpu) && random_below(random, 2)))
             root_step(random);
         else
             random_step(random, cpu);

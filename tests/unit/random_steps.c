@@ -104,46 +104,78 @@ static void utcb_fill(struct random_state *random, unsigned cpu)
     }
 }
 
+/* What an argument of a hypercall is; a good one is given most of the time. */
+enum kind { NONE, NEW, PD, LOCAL, GLOBAL, ANY_EC, SC, PORTAL, SM, SM_OR_0, CRD, QUOTA, PLACE, ANY, PRIORITY, SMALL, IP, DEADLINE };
+
+static const struct {
+    uint8_t weight, flags; /* how often; mask of the flags that are tried mostly */
+    uint8_t kind[5];       /* of the selector and ARG_2 to ARG_5 */
+} calls[NOVA_HYPERCALLS] = {
+    [NOVA_CALL] = {30, 1, {PORTAL}},
+    [NOVA_REPLY] = {4, 0, {SM_OR_0}},
+    [NOVA_CREATE_PD] = {2, 0, {NEW, PD, CRD, QUOTA}},
+    [NOVA_CREATE_EC] = {4, 1, {NEW, PD, PLACE, ANY, ANY}},
+    [NOVA_CREATE_SC] = {3, 0, {NEW, PD, GLOBAL, PRIORITY}},
+    [NOVA_CREATE_PT] = {4, 0, {NEW, PD, LOCAL, ANY, IP}},
+    [NOVA_CREATE_SM] = {4, 0, {NEW, PD, SMALL, SM_OR_0}},
+    [NOVA_REVOKE] = {3, 7, {SM_OR_0, CRD, PD}},
+    [NOVA_MISC] = {8, 1, {PD, CRD, PD}},
+    [NOVA_EC_CTRL] = {8, 7, {ANY_EC, SMALL, ANY}},
+    [NOVA_SC_CTRL] = {1, 0, {SC}},
+    [NOVA_PT_CTRL] = {2, 0, {PORTAL, SMALL}},
+    [NOVA_SM_CTRL] = {24, 3, {SM, DEADLINE, DEADLINE}},
+    [NOVA_ASSIGN_PCI] = {1, 0, {PD}},
+    [NOVA_ASSIGN_GSI] = {1, 7, {SM}},
+    [NOVA_PD_CTRL] = {3, 2, {PD, PD, SMALL}},
+};
+
+static word argument(struct random_state *random, unsigned cpu, unsigned kind)
+{
+    if (random_below(random, 10) == 0)
+        return random_below(random, 3)   ? random_selector(random)
+               : random_below(random, 2) ? random_crd(random)
+                                         : random_word(random);
+    unsigned any_cpu = random_below(random, 4) ? cpu : 1 + random_below(random, CPUS - 1);
+    switch ((enum kind)kind) {
+    case NONE: return 0;
+    case NEW: return O_END + random_below(random, 0x100 - O_END);
+    case PD: return random_below(random, 8) ? O_PD + random_below(random, PDS) : O_END + random_below(random, 0x100 - O_END);
+    case LOCAL: return O_LOCAL + 2 * any_cpu + random_below(random, PDS);
+    case GLOBAL: return O_GLOBAL + 3 * any_cpu + random_below(random, 3);
+    case ANY_EC: return argument(random, cpu, random_below(random, 2) ? LOCAL : GLOBAL);
+    case SC: return O_SC + 3 * any_cpu + random_below(random, 3);
+    case PORTAL: return O_PORTAL + 2 * (any_cpu - 1) + random_below(random, PDS);
+    case SM_OR_0:
+        if (random_below(random, 2))
+            return 0;
+        return O_SM + random_below(random, 8);
+    case SM: return O_SM + random_below(random, 8);
+    case CRD: return random_crd(random);
+    case QUOTA: return nova_quota(random_below(random, 4), random_below(random, 20));
+    case PLACE: return (UTCB_BASE + 0x100000 + random_below(random, 8) * 0x1000) | any_cpu;
+    case PRIORITY: return nova_qpd(1 + random_below(random, 8), 1 + random_below(random, 2000));
+    case SMALL: return random_below(random, 5);
+    case IP: return HANDLER_IP;
+    case DEADLINE: return random_below(random, 2) ? 0 : (machine_time() & 0xffffffff) + random_below(random, 1000000);
+    case ANY: break;
+    }
+    return random_word(random);
+}
+
 static void hypercall_random(struct random_state *random, unsigned cpu)
 {
-    unsigned number = random_below(random, NOVA_HYPERCALLS);
-    word flags = random_below(random, 3) ? random_below(random, 4) : random_below(random, 16);
-    word arg[4];
-    /* Calls and semaphores are what matters most. */
-    if (random_below(random, 3) == 0)
-        number = random_below(random, 2) ? NOVA_CALL : NOVA_SM_CTRL;
-    for (unsigned i = 0; i < 4; i++)
-        arg[i] = random_below(random, 3)   ? random_selector(random)
-                 : random_below(random, 2) ? random_crd(random)
-                                           : random_word(random);
-    switch (number) {
-    case NOVA_REVOKE:
-    case NOVA_MISC:
-        if (random_below(random, 4))
-            arg[0] = random_crd(random);
-        break;
-    case NOVA_CREATE_PD:
-        if (random_below(random, 2))
-            arg[2] = nova_quota(random_below(random, 4), random_below(random, 20));
-        break;
-    case NOVA_CREATE_EC:
-        if (random_below(random, 4))
-            arg[1] = (UTCB_BASE + 0x100000 + random_below(random, 8) * 0x1000) | random_below(random, CPUS);
-        break;
-    case NOVA_CREATE_SC:
-        if (random_below(random, 4))
-            arg[2] = nova_qpd(1 + random_below(random, 8), 1 + random_below(random, 2000));
-        break;
-    case NOVA_SM_CTRL:
-        if (random_below(random, 3) == 0) {
-            arg[0] = machine_time() >> 32;
-            arg[1] = (machine_time() & 0xffffffff) + random_below(random, 1000000);
-        } else if (random_below(random, 2))
-            arg[0] = arg[1] = 0;
-        break;
-    }
-    word selector = random_below(random, 8) ? random_selector(random) : random_word(random);
-    random_call(random, cpu, nova_arg1(number, (unsigned)flags, selector), arg[0], arg[1], arg[2], arg[3]);
+    unsigned weights = 0, number = 0, pick;
+    for (unsigned i = 0; i < NOVA_HYPERCALLS; i++)
+        weights += calls[i].weight;
+    for (pick = random_below(random, weights); pick >= calls[number].weight; number++)
+        pick -= calls[number].weight;
+    unsigned flags = (unsigned)random_u64(random) & (random_below(random, 10) ? calls[number].flags : 15);
+    word arg[5];
+    for (unsigned i = 0; i < 5; i++)
+        arg[i] = argument(random, cpu, calls[number].kind[i]);
+    if (number == NOVA_SM_CTRL && flags & NOVA_SM_DOWN)
+        arg[1] = machine_time() >> 32;
+    random_call(random, cpu, nova_arg1(number, flags, arg[0]), arg[1], arg[2], arg[3], arg[4]);
 }
 
 void random_step(struct random_state *random, unsigned cpu)
