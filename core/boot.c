@@ -35,6 +35,7 @@ static void cpu_create(unsigned number)
     for (unsigned i = 0; i < PRIORITIES; i++)
         list_init(&cpu->ready[i]);
     list_init(&cpu->inbox);
+    list_init(&cpu->dropped);
     cpu->timer_deadline = ~(uint64_t)0;
     cpu->idle_ec = need(ec_create_idle(cpu, kernel_pd));
     cpu->idle_sc = need(slab_alloc(&kernel_pd->account, sizeof *cpu->idle_sc));
@@ -106,9 +107,9 @@ static void root_create(struct cpu *cpu)
     root_name(root, NOVA_ROOT_EC, &ec->object, NOVA_EC_ALL);
     root_name(root, NOVA_ROOT_SC, &sc->object, NOVA_SC_ALL);
     kernel_suspend_semaphore = root_semaphore(root);
-    kernel_msr_semaphore = root_semaphore(root);
+    kernel_register_semaphore = root_semaphore(root);
     root_name(root, NOVA_ROOT_SUSPEND_SM, &kernel_suspend_semaphore->object, NOVA_SM_ALL);
-    root_name(root, NOVA_ROOT_MSR_SM, &kernel_msr_semaphore->object, NOVA_SM_ALL);
+    root_name(root, NOVA_ROOT_MSR_SM, &kernel_register_semaphore->object, NOVA_SM_ALL);
     inbox_post(cpu, cpu, &sc->inbox);
 }
 

@@ -87,7 +87,7 @@ unsigned hypercall_ec_ctrl(struct cpu *cpu, struct ec *ec, word *arg)
         return NOVA_BAD_CAP;
     case NOVA_EC_MSR: {
         struct semaphore *semaphore = FIND(semaphore, ec, selector, 0);
-        if (!semaphore || semaphore != kernel_msr_semaphore)
+        if (!semaphore || semaphore != kernel_register_semaphore)
             return NOVA_BAD_CAP;
         ec->utcb->items = 0; /* no register is announced: no operation worked */
         return NOVA_SUCCESS;

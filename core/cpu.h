@@ -46,6 +46,8 @@ struct cpu {
     struct sc *idle_sc;
     struct ec *idle_ec;
 
+    struct list dropped; /* dead SCs that are in no queue any more */
+
     /* timeout */
     struct treap *timeouts;
     uint64_t timer_deadline; /* what the timer is set to */

@@ -52,8 +52,6 @@ static void ec_unnamed(struct cpu *cpu, struct object *object) { ec_stop(cpu, CO
 
 const struct object_type ec_type = {{ec_free}, NOVA_EC, ec_unnamed};
 
-static void ec_arrive(struct cpu *cpu, struct inbox_item *item);
-
 static void ec_init(struct ec *ec, const struct ec_arguments *arguments)
 {
     object_init(&ec->object, &ec_type, arguments->payer);
@@ -66,7 +64,7 @@ static void ec_init(struct ec *ec, const struct ec_arguments *arguments)
     list_init(&ec->visitors);
     list_init(&ec->waiter.link);
     list_init(&ec->sibling);
-    inbox_item_init(&ec->inbox, &ec->object, ec_arrive);
+    inbox_item_init(&ec->inbox, &ec->object, ec_inbox_handler);
     frame_init(&ec->frame, 0, arguments->sp);
 }
 
@@ -166,49 +164,4 @@ void ec_wake(struct cpu *cpu, struct ec *ec)
     }
     ec->woken = true;
     inbox_post(cpu, ec->cpu, &ec->inbox);
-}
-
-/* The dead EC leaves its call chain: the caller gets COM_ABT (or is killed, for an event, when it runs next), the callee has nobody to reply to. */
-static void ec_leave_chain(struct cpu *cpu, struct ec *ec)
-{
-    ec_stir(cpu, ec);
-    ec_leave_remote(cpu, ec);
-    if (ec->caller) {
-        struct ec *caller = ec->caller;
-        caller->callee = 0;
-        ec->caller = 0;
-        if (caller->in_event)
-            caller->event_lost = true;
-        else
-            caller->frame.arg[0] = NOVA_COM_ABT;
-        caller->in_event = false;
-    }
-    if (ec->callee) {
-        ec->callee->caller = 0;
-        ec->callee = 0;
-    }
-    cpu->pending |= PENDING_CHECK;
-}
-
-/* Unblocked by another CPU; if by the reply to a call there, the call is over. */
-static void ec_come_back(struct cpu *cpu, struct ec *ec)
-{
-    if (ec->remote_portal)
-        object_unref(cpu, ec->remote_portal);
-    ec->remote_portal = 0;
-    ec_unblock(cpu, ec);
-}
-
-static void ec_arrive(struct cpu *cpu, struct inbox_item *item)
-{
-    struct ec *ec = CONTAINER(item, struct ec, inbox);
-    if (__atomic_exchange_n(&ec->woken, false, __ATOMIC_ACQ_REL))
-        ec_come_back(cpu, ec);
-    ec_look_after_visitors(cpu, ec);
-    if (!ec->dead || ec->gone)
-        return;
-    ec->gone = true;
-    timeout_cancel(cpu, &ec->timeout);
-    ec_leave_chain(cpu, ec);
-    object_unref(cpu, &ec->object);
 }

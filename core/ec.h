@@ -120,9 +120,8 @@ void ec_wake(struct cpu *cpu, struct ec *ec);
 /* Lets the SCs that sleep with the last EC of the chain from here on look again what they can run. */
 void ec_stir(struct cpu *cpu, struct ec *ec);
 
-/* Defined by remote: a dying EC's part in calls between CPUs; SCs that visit this EC for callers that are gone or want them back. */
-void ec_leave_remote(struct cpu *cpu, struct ec *ec);
-void ec_look_after_visitors(struct cpu *cpu, struct ec *ec);
+/* What an EC's CPU does with its inbox item; defined by arrive. */
+extern const inbox_handler ec_inbox_handler;
 
 /* Last EC of the call chain. */
 static inline struct ec *ec_chain_end(struct ec *ec)

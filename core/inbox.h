@@ -8,14 +8,16 @@
 
 #include "core/object.h"
 
+struct inbox_item;
+typedef void (*inbox_handler)(struct cpu *cpu, struct inbox_item *item);
+
 struct inbox_item {
     struct list link;
     struct object *object; /* that it belongs to; a linked item holds a reference */
-    void (*deliver)(struct cpu *cpu, struct inbox_item *item);
+    inbox_handler deliver;
 };
 
-static inline void inbox_item_init(struct inbox_item *item, struct object *object,
-                                   void (*deliver)(struct cpu *cpu, struct inbox_item *item))
+static inline void inbox_item_init(struct inbox_item *item, struct object *object, inbox_handler deliver)
 {
     list_init(&item->link);
     item->object = object;

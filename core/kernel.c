@@ -3,6 +3,7 @@
  * The kernel as a function: entries from the port, and the one way out. On the way out everything that waits for this CPU is attended to, the current EC does what
  * it still has to do, and its address space and registers are made ready. Interrupts are off throughout; when an EC keeps the kernel busy, the port opens a window.
  */
+#include "core/arrive.h"
 #include "core/event.h"
 #include "core/hypercall.h"
 #include "core/schedule.h"
@@ -21,6 +22,7 @@ static void attend(struct cpu *cpu)
         inbox_deliver(cpu);
     if (cpu->pending & (PENDING_SCHEDULE | PENDING_CHECK))
         ipc_resolve(cpu);
+    arrive_settle(cpu);
     cpu->pending &= PENDING_RECLAIM;
 }
 

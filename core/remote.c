@@ -136,7 +136,7 @@ static void remote_abort(struct cpu *cpu, struct ec *ec)
     object_unref(cpu, &caller->object);
 }
 
-void ec_leave_remote(struct cpu *cpu, struct ec *ec)
+void remote_leave(struct cpu *cpu, struct ec *ec)
 {
     if (ec->caller && ec->caller->cpu != cpu)
         remote_abort(cpu, ec);
@@ -147,7 +147,7 @@ void ec_leave_remote(struct cpu *cpu, struct ec *ec)
     }
 }
 
-void ec_look_after_visitors(struct cpu *cpu, struct ec *ec)
+void remote_look_after(struct cpu *cpu, struct ec *ec)
 {
     for (struct list *at = ec->visitors.next, *next; at != &ec->visitors; at = next) {
         struct sc *sc = CONTAINER(at, struct sc, visit);
@@ -160,33 +160,4 @@ void ec_look_after_visitors(struct cpu *cpu, struct ec *ec)
         ec->caller = 0;
         object_unref(cpu, &caller->object);
     }
-}
-
-void sc_left(struct cpu *cpu, struct sc *sc)
-{
-    list_remove(&sc->visit);
-    while (sc->carried) {
-        struct ec *caller = sc->carried;
-        sc->carried = caller->home_carried;
-        caller->home_carried = 0;
-        object_unref(cpu, &caller->object);
-    }
-    sc->entering = false;
-}
-
-void sc_arrive(struct cpu *cpu, struct inbox_item *item)
-{
-    struct sc *sc = CONTAINER(item, struct sc, inbox);
-    if (sc->cpu != cpu) {
-        /* It has moved on since somebody left word for it here. */
-        inbox_post(cpu, sc->cpu, item);
-        return;
-    }
-    bool arrives = sc->state == SC_MOVING;
-    struct ec *host = !arrives ? 0 : sc->entering ? sc->portal->ec : sc->carried ? sc->start : 0;
-    if (host)
-        list_append(&host->visitors, &sc->visit);
-    schedule_arrive(cpu, sc);
-    if (host)
-        ec_look_after_visitors(cpu, host);
 }

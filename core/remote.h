@@ -19,6 +19,12 @@ void remote_call(struct cpu *cpu, struct ec *ec, struct portal *portal);
 /* Resolves a running SC that is still entering: enters the callee, helps it, or sends the SC home with an error. */
 void remote_enter(struct cpu *cpu, struct sc *sc);
 
+/* A dying EC's part in calls between CPUs: as the callee, and as the last caller of the chain that starts at it. */
+void remote_leave(struct cpu *cpu, struct ec *ec);
+
+/* SCs that visit this EC for callers that are gone or want them back go home. */
+void remote_look_after(struct cpu *cpu, struct ec *ec);
+
 /* The callee's reply to a caller on another CPU. */
 void remote_reply(struct cpu *cpu, struct ec *ec, struct ec *caller, struct semaphore *semaphore);
 

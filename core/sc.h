@@ -43,9 +43,8 @@ struct sc {
 
 extern const struct object_type sc_type;
 
-/* Defined by remote: inbox handler of an SC; a dead SC is in no queue of this CPU any more. */
-void sc_arrive(struct cpu *cpu, struct inbox_item *item);
-void sc_left(struct cpu *cpu, struct sc *sc);
+/* What an SC's CPU does with its inbox item; defined by arrive. */
+extern const inbox_handler sc_inbox_handler;
 
 /* Fills in a new SC whose references on payer and ec the caller has taken; quantum in microseconds. */
 static inline void sc_init(struct sc *sc, struct pd *payer, struct ec *ec, struct cpu *cpu, unsigned priority, word quantum)
@@ -59,7 +58,7 @@ static inline void sc_init(struct sc *sc, struct pd *payer, struct ec *ec, struc
     sc->state = SC_NEW;
     list_init(&sc->link);
     list_init(&sc->visit);
-    inbox_item_init(&sc->inbox, &sc->object, sc_arrive);
+    inbox_item_init(&sc->inbox, &sc->object, sc_inbox_handler);
 }
 
 #endif

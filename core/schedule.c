@@ -39,8 +39,8 @@ static struct sc *ready_first(struct cpu *cpu)
 static void sc_drop(struct cpu *cpu, struct sc *sc)
 {
     sc->state = SC_DEAD;
-    sc_left(cpu, sc);
-    object_unref(cpu, &sc->object);
+    list_append(&cpu->dropped, &sc->link);
+    cpu->pending |= PENDING_CHECK;
 }
 
 void schedule_ready(struct cpu *cpu, struct sc *sc)

@@ -7,7 +7,7 @@
 #include "core/lib/assert.h"
 #include "core/schedule.h"
 
-struct semaphore *kernel_suspend_semaphore, *kernel_msr_semaphore;
+struct semaphore *kernel_suspend_semaphore, *kernel_register_semaphore;
 
 static struct ec *ec_of(struct waiter *waiter) { return CONTAINER(waiter, struct ec, waiter); }
 

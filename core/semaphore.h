@@ -31,7 +31,7 @@ struct signal {
 extern const struct object_type semaphore_type;
 
 /* Root's semaphores that stand for a right: to suspend the machine, to access MSRs (abi.md section 8). */
-extern struct semaphore *kernel_suspend_semaphore, *kernel_msr_semaphore;
+extern struct semaphore *kernel_suspend_semaphore, *kernel_register_semaphore;
 
 static inline struct signal *signal_of(struct semaphore *semaphore) { return CONTAINER(semaphore, struct signal, semaphore); }
 
