@@ -8,7 +8,7 @@ from .walls import cycle_in, hal_contents
 LIBGCC = re.compile(r"^__(u?div|u?mod|u?divmod|mul|ashl|ashr|lshr|neg|cmp|ucmp|ffs|clz|ctz|popcount|bswap|fix|float)\w*[sdt]i[234]$")
 RUNTIME = re.compile(r"^__(asan|ubsan|sanitizer|gcov|llvm|sancov)_")
 # The compiler may emit calls of these four for its own purposes; they are in core/lib.
-COMPILER = {"memcpy", "memset", "memmove", "memcmp"}
+COMPILER = {"memcpy", "memset", "memmove", "memcmp", "_GLOBAL_OFFSET_TABLE_"}  # the last: position-independent code of the hosted port
 
 
 def symbols(path):
