@@ -5,6 +5,7 @@
 #   make run             boot the demo in QEMU, in this terminal; leave with Ctrl-A X
 #   make test            everything that can be tested in about a quarter of an hour; T=name: only the cases whose name fits
 #   make test-all        make test with the slow cases
+#   make bench           what the kernel's paths cost, against tests/budgets; make bench-update accepts what was measured
 #   make check           the walls between folders, formatting, static checks, builds with gcc and clang
 #   make ARCH=x86_64     build kernel and user programs (x86_32: for 32-bit PCs; hosted: core as a library)
 #   make iso             bootable image build/out/ARCH/nova.iso for BIOS and UEFI machines
@@ -21,7 +22,7 @@ APPEND  ?= serial
 BUILD    = $(MAKE) --no-print-directory -C build
 ARCH_OR  = $(or $(ARCH),x86_64)
 
-.PHONY: help build run test test-all check format clean iso install
+.PHONY: help build run test test-all bench bench-update check format clean iso install
 .DEFAULT_GOAL := $(if $(ARCH),build,help)
 
 help:
@@ -50,6 +51,14 @@ test:
 test-all:
 	@tools/setup test
 	@tests/run --slow $(if $(T),'$(T)')
+
+bench:
+	@tools/setup test
+	@tests/bench
+
+bench-update:
+	@tools/setup test
+	@tests/bench --update
 
 check:
 	@tools/setup test
