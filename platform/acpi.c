@@ -13,7 +13,7 @@
 #include "platform/memory_map.h"
 
 /* ACPI Specification 6.4, section 5.2.5: where the RSDP can be, and its fields. */
-enum { BIOS_BEGIN = 0xe0000, BIOS_SIZE = 0x20000, EBDA_SEARCHED = 0x400, RSDP_ALIGN = 16, RSDP_OLD = 20 };
+enum { BIOS_BEGIN = 0xe0000, BIOS_SIZE = 0x20000, EBDA_SEARCHED = 0x400, EBDA_LIMIT = 640 << 10, RSDP_ALIGN = 16, RSDP_OLD = 20 };
 enum { RSDP_REVISION = 15, RSDP_RSDT = 16, RSDP_LENGTH = 20, RSDP_XSDT = 24 };
 enum { TABLE_LENGTH = 4 };
 
@@ -146,7 +146,8 @@ void acpi_boot(void)
     table_count = 0;
     if (!have_rsdp) {
         paddr_t ebda = platform_ebda();
-        if (!rsdp_search(ebda, EBDA_SEARCHED) && !rsdp_search(BIOS_BEGIN, BIOS_SIZE)) {
+        /* Without an EBDA, what is at 640 KiB is the screen. */
+        if (!(ebda < EBDA_LIMIT && rsdp_search(ebda, EBDA_SEARCHED)) && !rsdp_search(BIOS_BEGIN, BIOS_SIZE)) {
             if (damaged_rsdp)
                 fatal("ACPI: the RSDP %s0x%llx has a wrong checksum: the firmware is damaged",
                       damaged_at ? "at " : "of the boot loader, ", (unsigned long long)damaged_at);
