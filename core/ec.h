@@ -60,6 +60,7 @@ struct ec {
     struct ec *remote_ec;         /* the portal's EC */
     struct ec *home_start;        /* what the SC that left with the call goes on with when it is back */
     struct ec *home_carried;      /* ... and whose call it carries then */
+    bool home_entering;           /* ... and whether it is still looking for that callee */
     bool let_go;                  /* the SC is wanted back before the reply */
     struct list visitors;         /* of the callee: SCs that brought calls, by sc->visit */
 

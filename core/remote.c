@@ -25,7 +25,9 @@ static void sc_send_home(struct cpu *cpu, struct sc *sc)
     list_remove(&sc->visit);
     sc->carried = caller->home_carried;
     sc->start = caller->home_start;
-    sc->entering = false;
+    sc->entering = caller->home_entering;
+    if (sc->entering)
+        sc->portal = CONTAINER(sc->carried->remote_portal, struct portal, object);
     caller->home_carried = 0;
     sc_send(cpu, sc, home);
     object_unref(cpu, &caller->object);
@@ -63,6 +65,7 @@ void remote_call(struct cpu *cpu, struct ec *ec, struct portal *portal)
     ec->let_go = false;
     ec->home_start = sc->start;
     ec->home_carried = sc->carried;
+    ec->home_entering = sc->entering;
     ec_block(cpu, ec, WAIT_REMOTE);
     list_remove(&sc->visit);
     sc->carried = ec;
