@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Root tasks that create, destroy and measure on the target: user/test/churn, small and stress. They print TAP lines."""
+import re
+
+import pytest
+
+from emulator import Boot
+
+ARCHS = ["x86_64", "x86_32"]
+KILLED = r"(?m)^\[\d+\] thread killed.*"
+
+
+def tap(run, program, checks, quiet=True):
+    """Runs to the program's last line; every check has to be ok, and the kernel has nothing to say."""
+    run.expect(rf"# {program}: done")
+    text = run.text()
+    good, bad = re.findall(r"(?m)^ok \d+ .*", text), re.findall(r"(?m)^(?:not ok|FAIL) .*", text)
+    assert len(good) == checks and not bad, run.explain(f"{len(good)} of {checks} checks are ok:\n" + "\n".join(bad))
+    assert not quiet or not re.findall(KILLED, text), run.explain("the kernel has killed a thread")
+
+
+def boot(built, program, arch, cpus, words="", command_line="serial", **more):
+    made = built(arch)
+    return Boot(kernel=made.elf32, modules=[(made.user(program), f"{program} {words}".strip())], machine="pc", via="kernel", cpus=cpus, memory=1024,
+                command_line=command_line, **more)
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize("cpus", [1, 4])
+def test_churn(built, start, arch, cpus):
+    """10,000 domains come and go on all CPUs, 100,000 semaphores exist at once; not a page of kernel memory is lost."""
+    tap(start(boot(built, "churn", arch, cpus, command_line="serial kmem=64M")), "churn", 4)
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+def test_small(built, start, arch):
+    """A small domain fits into the account that existing user space gives it."""
+    tap(start(boot(built, "small", arch, 1)), "small", 3)
