@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The boot CPU's way from boot.S to the root task. Each step stands on those before it; the order is that of platform/platform.h and hal/upcall.h.
+ * The boot CPU's way from boot.S to the root task. Each step stands on those before it; the order is that of platform/platform.h
+ * and hal/upcall.h.
  */
 #include "core/lib/bits.h"
 #include "core/lib/log.h"

@@ -105,7 +105,9 @@ static uint32_t detect(void)
         set &= ~(1u << FEATURE_PCID); /* so that features_enable needs to know one order only */
     if (!(set >> FEATURE_XSAVE & 1))
         set &= ~(1u << FEATURE_XSAVEOPT | 1u << FEATURE_AVX | 1u << FEATURE_AVX512);
-    /* Virtual machines wait badly with MWAIT: what runs them makes a pause of it. Without leaf 5 it does not say what it waits for. */
+    /*
+     * Virtual machines wait badly with MWAIT: what runs them makes a pause of it. Without leaf 5 it does not say what it waits for.
+     */
     if (set >> FEATURE_HYPERVISOR & 1 || !cpuid(5, 0).b)
         set &= ~(1u << FEATURE_MWAIT);
     if (!(set >> FEATURE_AVX & 1))
@@ -154,7 +156,10 @@ void features_enable(void)
 {
     if (feature(FEATURE_NX))
         wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_NXE);
-    /* Entries 0-7: WB, WC, UC-, UC, WB, WT, UC-, UC (SDM vol. 3, 12.12.2). Only entry 1, which nobody has used so far, differs from reset. */
+    /*
+     * Entries 0-7: WB, WC, UC-, UC, WB, WT, UC-, UC (SDM vol. 3, 12.12.2). Only entry 1, which nobody has used so far, differs from
+     * reset.
+     */
     if (feature(FEATURE_PAT))
         wrmsr(MSR_PAT, 0x0007040600070106);
     cr0_write((cr0_read() & ~(CR0_CD | CR0_NW | CR0_AM)) | CR0_WP | CR0_NE);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a CPU can do, as far as the kernel uses it, and what the HIP says about it. The boot CPU decides what is used; another CPU that lacks one of these
- * features is left out, so that every CPU runs the same way. Only the extras of the FPU go when one CPU lacks them. Fixed when all CPUs are there.
+ * What a CPU can do, as far as the kernel uses it, and what the HIP says about it. The boot CPU decides what is used; another CPU
+ * that lacks one of these features is left out, so that every CPU runs the same way. Only the extras of the FPU go when one CPU
+ * lacks them. Fixed when all CPUs are there.
  */
 #ifndef PORTS_X86_FEATURES_H
 #define PORTS_X86_FEATURES_H
@@ -62,16 +63,22 @@ unsigned cpu_model(void);
 unsigned cpu_physical_bits(void);
 
 /*
- * Boot CPU, first of all: fills features_used. features_apply_options: after platform_boot, takes out what the command line turns off, and says what the
- * kernel cannot live without (fatal).
+ * Boot CPU, first of all: fills features_used. features_apply_options: after platform_boot, takes out what the command line turns
+ * off, and says what the kernel cannot live without (fatal).
  */
 void features_boot(void);
 void features_apply_options(void);
 
-/* Another CPU: takes out of features_used what all have to have and it has not; returns what it lacks beyond that, then it cannot be used. */
+/*
+ * Another CPU: takes out of features_used what all have to have and it has not; returns what it lacks beyond that, then it cannot
+ * be used.
+ */
 uint32_t features_common(void);
 
-/* Any CPU, early: switches on in CR0, CR4, EFER and PAT what is used. PCIDs later, when the options are known and kernel_root is loaded. */
+/*
+ * Any CPU, early: switches on in CR0, CR4, EFER and PAT what is used. PCIDs later, when the options are known and kernel_root is
+ * loaded.
+ */
 void features_enable(void);
 void features_enable_pcid(void);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * FPU state: FXSAVE, or XSAVE with all of x87, SSE, AVX, AVX-512 that every CPU has. Always the standard format, so an
- * image of user space is checked completely by looking at it. Intel SDM vol. 1, chapter 13; XCR0 and MXCSR mask are fixed before the first area.
+ * FPU state: FXSAVE, or XSAVE with all of x87, SSE, AVX, AVX-512 that every CPU has. Always the standard format, so an image of
+ * user space is checked completely by looking at it. Intel SDM vol. 1, chapter 13; XCR0 and MXCSR mask are fixed before the first
+ * area.
  */
 #include "ports/x86/fpu.h"
 

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * FPU, SSE and AVX state. Areas are fpu_size() bytes, 64-byte aligned (hal/frame.h has fpu_size and fpu_init).
- * The format is FXSAVE, or the standard (not compacted) XSAVE format where the CPU has XSAVE. Only the current CPU's registers are touched, without locks.
+ * FPU, SSE and AVX state. Areas are fpu_size() bytes, 64-byte aligned (hal/frame.h has fpu_size and fpu_init). The format is
+ * FXSAVE, or the standard (not compacted) XSAVE format where the CPU has XSAVE. Only the current CPU's registers are touched,
+ * without locks.
  */
 #ifndef PORTS_X86_FPU_H
 #define PORTS_X86_FPU_H
 
 #include "hal/frame.h"
 
-/* Sets CR0, CR4 and XCR0 of this CPU up and switches the FPU off. The boot CPU first, when all CPUs have said what they lack; it also fixes fpu_size. */
+/*
+ * Sets CR0, CR4 and XCR0 of this CPU up and switches the FPU off. The boot CPU first, when all CPUs have said what they lack; it
+ * also fixes fpu_size.
+ */
 void fpu_cpu_init(void);
 
 /* Off: any FPU instruction raises #NM. On: it works on what the registers hold, so load first. */
@@ -20,8 +24,8 @@ void fpu_save(void *area);
 void fpu_load(void *area);
 
 /*
- * Takes over an image of user space of 'size' bytes into area (the registers are not touched). What is wrong in any way becomes the initial state.
- * image may change under us: it is copied first and checked then.
+ * Takes over an image of user space of 'size' bytes into area (the registers are not touched). What is wrong in any way becomes the
+ * initial state. image may change under us: it is copied first and checked then.
  */
 void fpu_import(void *area, const void *image, size_t size);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Fills in the kernel tables that layout.h lays out and boot.S links. All entries are global (the same in every address space) except windows and the
- * 1:1 view. Boot CPU only, before user threads run: no locks.
+ * Fills in the kernel tables that layout.h lays out and boot.S links. All entries are global (the same in every address space)
+ * except windows and the 1:1 view. Boot CPU only, before user threads run: no locks.
  */
 #include "ports/x86/kernel_map.h"
 

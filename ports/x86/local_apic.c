@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Local APIC: one set of registers, reached through memory (offset o) or as MSR 0x800 + o / 16. Physical destinations only. Each CPU works on its own
- * APIC with interrupts off: no locks. Intel SDM vol. 3, chapter 11 (x2APIC: 11.12).
+ * Local APIC: one set of registers, reached through memory (offset o) or as MSR 0x800 + o / 16. Physical destinations only. Each
+ * CPU works on its own APIC with interrupts off: no locks. Intel SDM vol. 3, chapter 11 (x2APIC: 11.12).
  */
 #include "ports/x86/local_apic.h"
 

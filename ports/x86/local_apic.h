@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Local APIC of each CPU: xAPIC through memory, x2APIC through MSRs where the CPU has it (then ids have 32 bit). Intel SDM vol. 3 chapter 11.
- * All CPUs run in the same mode. No locks: each CPU only talks to its own APIC, with interrupts off.
+ * Local APIC of each CPU: xAPIC through memory, x2APIC through MSRs where the CPU has it (then ids have 32 bit). Intel SDM vol. 3
+ * chapter 11. All CPUs run in the same mode. No locks: each CPU only talks to its own APIC, with interrupts off.
  */
 #ifndef PORTS_X86_LOCAL_APIC_H
 #define PORTS_X86_LOCAL_APIC_H
 
 #include "hal/types.h"
 
-/* Boot CPU, after platform_acpi_boot: finds and maps the registers. Then every CPU: switches its APIC on, with only error and NMI inputs unmasked. */
+/*
+ * Boot CPU, after platform_acpi_boot: finds and maps the registers. Then every CPU: switches its APIC on, with only error and NMI
+ * inputs unmasked.
+ */
 void local_apic_boot(void);
 void local_apic_cpu_init(void);
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Host page tables of protection domains, 4 KiB leaves. The kernel's half of each root is a copy of kernel_root's entries, whose tables are shared.
- * Core serialises changes of one space; walks by other CPUs' hardware go on meanwhile. Leaves are written accessed and dirty, so the CPU never writes them.
+ * Host page tables of protection domains, 4 KiB leaves. The kernel's half of each root is a copy of kernel_root's entries, whose
+ * tables are shared. Core serialises changes of one space; walks by other CPUs' hardware go on meanwhile. Leaves are written
+ * accessed and dirty, so the CPU never writes them.
  *
- * Each address space has a number that is never used again. A CPU remembers which number it runs, and in mmu_cpu.owner whose translations each of its
- * PCIDs may hold: the slot of a space is its number modulo SLOTS, and taking a slot over from another space flushes it. So PCIDs need no allocation, no
- * lock and no flush of other CPUs when a space goes. The guest and device views belong to the virtualization and IOMMU code; without it they stay empty.
+ * Each address space has a number that is never used again. A CPU remembers which number it runs, and in mmu_cpu.owner whose
+ * translations each of its PCIDs may hold: the slot of a space is its number modulo SLOTS, and taking a slot over from another
+ * space flushes it. So PCIDs need no allocation, no lock and no flush of other CPUs when a space goes. The guest and device views
+ * belong to the virtualization and IOMMU code; without it they stay empty.
  */
 #include "ports/x86/mmu.h"
 
@@ -112,7 +114,10 @@ unsigned mmu_need(const struct mmu *mmu, enum mmu_view view, word page, word cou
     return need_below(phys_to_virt(mmu->root[view]), TABLE_LEVELS, page, count);
 }
 
-/* The leaf table of a page; missing tables come from reserve. Without reserve: 0 if there is none, and *rest = pages up to where one could be. */
+/*
+ * The leaf table of a page; missing tables come from reserve. Without reserve: 0 if there is none, and *rest = pages up to where
+ * one could be.
+ */
 static uint64_t *leaf_table(struct mmu *mmu, enum mmu_view view, word page, struct page_reserve *reserve, word *rest)
 {
     uint64_t *table = phys_to_virt(mmu->root[view]);
@@ -199,7 +204,10 @@ unsigned mmu_lookup(const struct mmu *mmu, enum mmu_view view, word page, uint64
     return MMU_READ | (entry & ENTRY_WRITE ? MMU_WRITE : 0) | (execute ? MMU_EXECUTE : 0);
 }
 
-/* Collects what hangs below the first 'entries' entries of a table, deepest first, so that an interrupted collection finds the rest again. */
+/*
+ * Collects what hangs below the first 'entries' entries of a table, deepest first, so that an interrupted collection finds the rest
+ * again.
+ */
 static bool collect(uint64_t *table, unsigned level, unsigned entries, struct page_reserve *pages, unsigned *left)
 {
     for (unsigned i = 0; i < entries; i++) {

@@ -11,8 +11,9 @@
 void mmu_cpu_init(void);
 
 /*
- * A page fault of user mode came: true if this CPU only worked with an outdated copy of a page directory pointer (32 bit: the CPU caches the four of them
- * when CR3 is loaded, SDM vol. 3, 4.4.1), which is now refreshed; the instruction has to be repeated. At most three times per address space.
+ * A page fault of user mode came: true if this CPU only worked with an outdated copy of a page directory pointer (32 bit: the CPU
+ * caches the four of them when CR3 is loaded, SDM vol. 3, 4.4.1), which is now refreshed; the instruction has to be repeated. At
+ * most three times per address space.
  */
 bool mmu_fault_retry(void);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Entries of page tables, the same on both ports: tables of 512 entries of 64 bit, 4 levels (64 bit) or 3 (32 bit, PAE; there the root has 4 entries
- * of which 3 belong to user space). Intel SDM vol. 3, chapter 4.
+ * Entries of page tables, the same on both ports: tables of 512 entries of 64 bit, 4 levels (64 bit) or 3 (32 bit, PAE; there the
+ * root has 4 entries of which 3 belong to user space). Intel SDM vol. 3, chapter 4.
  */
 #ifndef PORTS_X86_PAGE_TABLE_H
 #define PORTS_X86_PAGE_TABLE_H
@@ -33,12 +33,15 @@ enum {
 #define ENTRY_ADDRESS (((uint64_t)1 << 52) - ((uint64_t)1 << 12))
 #define ENTRY_NX_BIT ((uint64_t)1 << 63)
 
-/* Bit of a page that must not be executed: ENTRY_NX_BIT, or 0 where the CPUs lack it (then the bit is reserved). Set by kernel_map_protect. */
+/*
+ * Bit of a page that must not be executed: ENTRY_NX_BIT, or 0 where the CPUs lack it (then the bit is reserved). Set by
+ * kernel_map_protect.
+ */
 extern uint64_t entry_no_execute;
 
 /*
- * The three memory types as PWT and PCD select them from the PAT that features_enable programs: entry 0 write-back, 1 write combining, 3 uncached.
- * Without PAT, entry 1 would be write-through: a wrong but harmless type for a framebuffer.
+ * The three memory types as PWT and PCD select them from the PAT that features_enable programs: entry 0 write-back, 1 write
+ * combining, 3 uncached. Without PAT, entry 1 would be write-through: a wrong but harmless type for a framebuffer.
  */
 static inline uint64_t entry_type(enum memory_type type)
 {
@@ -46,8 +49,8 @@ static inline uint64_t entry_type(enum memory_type type)
 }
 
 /*
- * Entries change while other CPUs walk the table. 64 bit: one store. 32 bit: two, in the order in which no half-written entry is present.
- * Changes that keep the frame may be seen in halves; each half alone only takes rights away.
+ * Entries change while other CPUs walk the table. 64 bit: one store. 32 bit: two, in the order in which no half-written entry is
+ * present. Changes that keep the frame may be seen in halves; each half alone only takes rights away.
  */
 static inline void entry_write(uint64_t *entry, uint64_t value)
 {

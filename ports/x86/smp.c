@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Start of all CPUs in parallel: INIT to each, 10 ms, startup IPI to each, again to those that have not come after 200 us (SDM vol. 3, 9.4.4.1). A CPU sets
- * itself up and then sleeps with interrupts on until smp_release signals it; nobody spins, which 255 virtual CPUs on a few real ones would not survive.
+ * Start of all CPUs in parallel: INIT to each, 10 ms, startup IPI to each, again to those that have not come after 200 us (SDM vol.
+ * 3, 9.4.4.1). A CPU sets itself up and then sleeps with interrupts on until smp_release signals it; nobody spins, which 255
+ * virtual CPUs on a few real ones would not survive.
  *
- * state[] says how far a CPU is. The boot CPU gives up a CPU only by a compare-and-swap from STARTED, and a CPU comes in only by one to HERE, so
- * both agree. What has been given up gets an INIT, so that it cannot wake up in memory that is not the trampoline any more.
+ * state[] says how far a CPU is. The boot CPU gives up a CPU only by a compare-and-swap from STARTED, and a CPU comes in only by
+ * one to HERE, so both agree. What has been given up gets an INIT, so that it cannot wake up in memory that is not the trampoline
+ * any more.
  */
 #include "ports/x86/smp.h"
 

@@ -7,10 +7,16 @@
 
 #include "ports/x86/cpu_local.h"
 
-/* What every CPU does for itself before it is online; number and kernel_root are set. The boot CPU does the rest of its part in boot.c. */
+/*
+ * What every CPU does for itself before it is online; number and kernel_root are set. The boot CPU does the rest of its part in
+ * boot.c.
+ */
 void smp_cpu_init(unsigned number);
 
-/* Boot CPU: starts every CPU of boot_info.cpu[] and waits until each is online or given up. Pool, local APIC and TSC frequency are there. */
+/*
+ * Boot CPU: starts every CPU of boot_info.cpu[] and waits until each is online or given up. Pool, local APIC and TSC frequency are
+ * there.
+ */
 void smp_start(void);
 
 /* Boot CPU, after kernel_init: lets the waiting CPUs go on. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * timer_set on each CPU. TSC deadline: the CPU compares by itself. One-shot: the distance becomes counter ticks, rounded up; what lies beyond the counter, or
- * comes early because the rates were measured, is armed again when the counter is through. The deadline is in struct x86_cpu, only its CPU uses it.
+ * timer_set on each CPU. TSC deadline: the CPU compares by itself. One-shot: the distance becomes counter ticks, rounded up; what
+ * lies beyond the counter, or comes early because the rates were measured, is armed again when the counter is through. The deadline
+ * is in struct x86_cpu, only its CPU uses it.
  */
 #include "ports/x86/timer.h"
 

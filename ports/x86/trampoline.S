@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where another CPU begins after its startup IPI: real mode, at the page that smp.c copied smp_trampoline to. It needs no data but what lies in .boot at its
- * linked physical address, so the copy is used as it is. Goes on in ports/ARCH/boot.S.
+ * Where another CPU begins after its startup IPI: real mode, at the page that smp.c copied smp_trampoline to. It needs no data but
+ * what lies in .boot at its linked physical address, so the copy is used as it is. Goes on in ports/ARCH/boot.S.
  */
     .section .rodata
     .code16

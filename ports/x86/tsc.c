@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How fast TSC and local APIC timer count. One measurement of 20 ms against the ACPI PM timer (or the PIT without one) gives both. What CPUID or an MSR says about
- * the TSC is more exact and wins if the measurement agrees; it does not on emulators whose CPU models only repeat what the real CPU says.
+ * How fast TSC and local APIC timer count. One measurement of 20 ms against the ACPI PM timer (or 10 ms against the PIT without
+ * one) gives both. What CPUID or an MSR says about the TSC is more exact and wins if the measurement agrees; it does not on
+ * emulators whose CPU models only repeat what the real CPU says.
  */
 #include "ports/x86/tsc.h"
 
@@ -16,7 +17,7 @@
 
 enum {
     MEASURE_PM_TICKS = PM_TIMER_HZ / 50,
-    MEASURE_PIT_TICKS = PIT_HZ / 50,
+    MEASURE_PIT_TICKS = PIT_HZ / 100,
     STUCK_READS = 1000000, /* of the same value; a tick is 280 ns */
     SAMPLE_TRIES = 5,
     AGREE_PERCENT = 2,

@@ -14,7 +14,10 @@ static inline uint64_t rdtsc(void)
     return (uint64_t)high << 32 | low;
 }
 
-/* After platform_acpi_boot and local_apic_cpu_init: sets boot_info.tsc_khz and says in the log where it comes from. Fatal if nothing can tell. */
+/*
+ * After platform_acpi_boot and local_apic_cpu_init: sets boot_info.tsc_khz and says in the log where it comes from. Fatal if
+ * nothing can tell.
+ */
 void tsc_boot(void);
 
 /* Local APIC timer ticks (divider 1) that passed while the TSC counted *tsc ticks during tsc_boot's measurement. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Put in front of a file of ports/x86 that is tested as part of a Linux program: what only a kernel may do becomes functions of the test.
+ * Put in front of a file of ports/x86 that is tested as part of a Linux program: what only a kernel may do becomes functions of the
+ * test.
  */
 #ifndef TESTS_PORT_FAKE_H
 #define TESTS_PORT_FAKE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * ports/x86/fpu.c with the FPU of the machine that runs the test: whatever image comes from user space, what fpu_import makes of it can be loaded (a real XRSTOR or
- * FXRSTOR tells), a good image stays as it is, and a bad one becomes the initial state.
+ * ports/x86/fpu.c with the FPU of the machine that runs the test: whatever image comes from user space, what fpu_import makes of it
+ * can be loaded (a real XRSTOR or FXRSTOR tells), a good image stays as it is, and a bad one becomes the initial state.
  */
 #include "tests/port/fake.h"
 

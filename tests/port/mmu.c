@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * ports/x86/mmu.c against a model of the hardware that keeps every translation as long as the manual lets it: TLBs with and without PCIDs, and on 32 bit the
- * four page directory pointers that a CPU reads only when CR3 is loaded. Random spaces, mappings, switches and flushes; after each step every
- * access of every CPU has to see what a plain table of the test says.
+ * ports/x86/mmu.c against a model of the hardware that keeps every translation as long as the manual lets it: TLBs with and without
+ * PCIDs, and on 32 bit the four page directory pointers that a CPU reads only when CR3 is loaded. Random spaces, mappings, switches
+ * and flushes; after each step every access of every CPU has to see what a plain table of the test says.
  */
 #include "tests/port/fake.h"
 

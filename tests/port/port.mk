@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Files of ports/x86 as programs: tests/port/NAME.c with what only a kernel may do replaced (fake.h), for both word sizes. ports/hosted/rules.mk includes this.
+# Files of ports/x86 as programs: tests/port/NAME.c with what only a kernel may do replaced (fake.h), for both word sizes.
+# ports/hosted/rules.mk includes this.
 
 PORT_FLAGS := -std=gnu11 -g -O1 $(WARN) -I$(TOP) -I$(TOP)/include -DNOVA_CPUS=$(CPUS) -DDEBUG -include $(TOP)/tests/port/fake.h
 PORT_TESTS := $(foreach bits,64 32,$(OUT)/test/mmu$(bits) $(OUT)/test/fpu$(bits))
