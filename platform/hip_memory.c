@@ -143,7 +143,7 @@ void memory_map_add(paddr_t address, int32_t type)
 void memory_hide(paddr_t begin, paddr_t end)
 {
     begin = align_down(begin, PAGE_SIZE);
-    end = end > UINT64_MAX - PAGE_SIZE ? align_down(UINT64_MAX, PAGE_SIZE) : align_up(end, PAGE_SIZE);
+    end = align_up(end, PAGE_SIZE);
     unsigned at = 0, after;
     while (at < boot_info.hiddens && boot_info.hidden[at].end < begin)
         at++;

@@ -10,6 +10,9 @@
 #include "platform/platform.h"
 
 enum { MADT_LOCAL_APIC = 36, MADT_ENTRIES = 44, ENTRY_HEAD = 2, ENABLED = 1, ALL_CPUS_8 = 0xff };
+/* SDM vol. 3, section 10.4.1. */
+#define USUAL_ADDRESS 0xfee00000u
+
 enum entry_type {
     LOCAL_APIC = 0,
     IO_APIC = 1,
@@ -136,6 +139,10 @@ void madt_read(uint32_t boot_id)
         else
             entry_read(entry[0], entry, boot_id);
         at += length;
+    }
+    if (!madt.local_apic || madt.local_apic % PAGE_SIZE || madt.local_apic >> 52) {
+        log_line("MADT: the local APIC cannot be at 0x%llx; 0x%x is assumed", (unsigned long long)madt.local_apic, USUAL_ADDRESS);
+        madt.local_apic = USUAL_ADDRESS;
     }
     if (!boot_info.cpus)
         fatal("ACPI: the MADT at 0x%llx lists no enabled CPU", (unsigned long long)table.address);

@@ -29,7 +29,7 @@ void memory_map_publish(const struct loader *loader, paddr_t ap_page);
 /* One more descriptor that is an address only: RSDT, XSDT. */
 void memory_map_add(paddr_t address, int32_t type);
 
-/* Hides the pages of [begin, end) from root: boot_info.hidden stays sorted and without overlap. */
+/* Hides the pages of [begin, end) from root: boot_info.hidden stays sorted and without overlap. end is below 2^64 - PAGE_SIZE. */
 void memory_hide(paddr_t begin, paddr_t end);
 
 /* Kernel pool: chooses boot_info.pool_begin and pool_end and takes that memory. asked: bytes or 0 = default; most: what the port can map. */

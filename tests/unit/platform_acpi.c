@@ -210,6 +210,9 @@ DAMAGED(madt_x2apic, madt_x2apic(&tables.madt, 0x1234, 70000, 1), (void)0, reads
         CHECK_EQ(boot_info.cpu[4].acpi_uid, 0x1234); CHECK_EQ(boot_info.cpu[4].acpi_id, 0x34))
 DAMAGED(madt_address_override, put(&tables.madt, 5 | 12 << 8, 4); put(&tables.madt, 0x1fee00000, 8), (void)0, reads(0);
         CHECK_EQ(platform_local_apic(), 0x1fee00000))
+LOGS_WITH(madt_address_0, "the local APIC cannot be at 0x0; 0xfee00000 is assumed", set(&tables.madt, 36, 0, 4))
+LOGS_WITH(madt_address_all_ones, "cannot be at 0xffffffffffffffff", put(&tables.madt, 5 | 12 << 8, 4);
+          put(&tables.madt, UINT64_MAX, 8))
 DAMAGED(madt_boot_cpu_missing, (void)0, (void)0, reads(99); CHECK_EQ(boot_info.boot_cpu, 4);
         CHECK_LOG("the boot CPU (APIC id 99) is not listed"))
 

@@ -165,6 +165,27 @@ TEST(io_apic_not_mapped)
     CHECK_EQ(boot_info.hidden[0].end, 0xfec03000);
 }
 
+TEST(io_apic_beyond_the_gsis)
+{
+    madt.io_apic[0] = (struct madt_io_apic){7, 180, 0xfec00000};
+    madt.io_apic[1] = (struct madt_io_apic){8, UINT32_MAX - 3, 0xfec01000};
+    madt.io_apics = 2;
+    machine_register_read = io_apic_read;
+    machine_register_write = io_apic_write;
+    io_apic_boot();
+    CHECK(gsi_has_pin(180) && gsi_has_pin(191) && !gsi_has_pin(0) && !gsi_has_pin(3));
+    CHECK_LOG("I/O APIC 7: 12 pins cannot be used");
+    CHECK_LOG("I/O APIC 8: 8 pins cannot be used");
+}
+
+TEST(io_apic_none)
+{
+    io_apic_boot();
+    CHECK_LOG("no I/O APIC: devices can only interrupt by MSI");
+    CHECK(!gsi_has_pin(0));
+    check_msi(0, 0, 0xfee00000, 0x30);
+}
+
 /* ---- PIC: the last byte written to each port ---- */
 
 static uint8_t last_written[65536];
@@ -197,6 +218,12 @@ static uint32_t never_ends(uint16_t port, unsigned size)
     return port == 0x61 ? 0 : UINT32_MAX;
 }
 
+static uint32_t timer_register_read(paddr_t address)
+{
+    CHECK_EQ(address, 0xfed81008);
+    return 0x12345678;
+}
+
 TEST(pm_timer)
 {
     timer_boot();
@@ -212,6 +239,15 @@ TEST(pm_timer)
     timer_boot();
     CHECK_EQ(pm_timer_read(), 0xfffffff0);
     CHECK_EQ(pm_timer_elapsed(0xfffffff0, 0x10), 0x20);
+}
+
+TEST(pm_timer_in_memory)
+{
+    machine_register_read = timer_register_read;
+    acpi_machine.pm_timer = (struct acpi_register){0xfed81008, 0};
+    timer_boot();
+    CHECK(pm_timer_present());
+    CHECK_EQ(pm_timer_read(), 0x345678);
 }
 
 TEST(pit)

@@ -58,7 +58,7 @@ static bool run(const struct unit_test *test, bool here)
         fflush(stdout);
         if (here)
             return true;
-        _exit(0);
+        exit(0);
     }
     int status;
     return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && !WEXITSTATUS(status);

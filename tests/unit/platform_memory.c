@@ -262,6 +262,17 @@ TEST(log_page_not_mapped)
     CHECK_EQ(boot_info.log_page, 0);
 }
 
+TEST(log_page_none_left)
+{
+    multiboot1_begin(&one, "logmem kmem=1G");
+    one.map.length = 0;
+    multiboot1_memory(&one, 0, 0x9fc00, 1);
+    multiboot1_memory(&one, 0x301000, 0x800000, 1);
+    boots();
+    CHECK_LOG("no free page for the log");
+    CHECK_EQ(boot_info.log_page, 0);
+}
+
 /* ---- descriptors ---- */
 
 static uint64_t bytes_of(int type)
@@ -270,6 +281,14 @@ static uint64_t bytes_of(int type)
     for (unsigned i = 0; i < boot_info.memories; i++)
         sum += boot_info.memory[i].type == type ? boot_info.memory[i].size : 0;
     return sum;
+}
+
+static unsigned count_of(int type)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < boot_info.memories; i++)
+        count += boot_info.memory[i].type == type;
+    return count;
 }
 
 TEST(descriptors_overlapping)
@@ -295,6 +314,32 @@ TEST(descriptors_joined)
     boots();
     CHECK_EQ(bytes_of(2), 0x10400 + 100 * 0x1000);
     CHECK(!strstr(machine_log(), "left out"));
+}
+
+TEST(descriptors_share_the_room)
+{
+    multiboot1_begin(&one, "");
+    for (unsigned i = 0; i < 120; i++)
+        multiboot1_module(&one, 0x2000000 + i * 0x1000, 0x2000001 + i * 0x1000, 0);
+    for (unsigned i = 0; i < 100; i++)
+        multiboot1_memory(&one, 0x100000000 + i * 0x2000ull, 0x1000, 1);
+    boots();
+    CHECK_EQ(count_of(1), 65);
+    CHECK_EQ(count_of(-2), 66);
+    CHECK_EQ(boot_info.memories, 134);
+    CHECK_LOG("holds 136 entries; left out: 37 of available memory, 3 of other memory, 55 modules");
+}
+
+TEST(descriptors_many_modules_little_memory)
+{
+    multiboot1_begin(&one, "");
+    for (unsigned i = 0; i < 127; i++)
+        multiboot1_module(&one, 0x2000000 + i * 0x1000, 0x2000001 + i * 0x1000, 0);
+    for (unsigned i = 0; i < 8; i++)
+        multiboot1_memory(&one, 0x100000000 + i * 0x2000ull, 0x1000, 1);
+    boots();
+    CHECK_EQ(count_of(1), 10);
+    CHECK_EQ(count_of(-2), 121);
 }
 
 TEST(descriptors_reserved_below_modules)
@@ -331,6 +376,17 @@ TEST(hidden_ranges_merge)
     memory_hide(0, 0x100000);
     CHECK_EQ(boot_info.hiddens, 1);
     CHECK_EQ(boot_info.hidden[0].end, 0x100000);
+}
+
+TEST(hidden_ranges_move_down)
+{
+    for (paddr_t i = 1; i < 8; i++)
+        memory_hide(i * 0x10000, i * 0x10000 + PAGE_SIZE);
+    memory_hide(0x20000, 0x50000);
+    CHECK_EQ(boot_info.hiddens, 4);
+    CHECK_EQ(boot_info.hidden[1].end, 0x51000);
+    CHECK_EQ(boot_info.hidden[2].begin, 0x60000);
+    CHECK_EQ(boot_info.hidden[3].begin, 0x70000);
 }
 
 TEST(hidden_ranges_full)

@@ -281,3 +281,49 @@ TEST(multiboot2_150_modules)
     boots(MAGIC_2);
     CHECK_LOG("150 modules, the kernel takes 128");
 }
+
+TEST(multiboot2_framebuffer_and_rsdp)
+{
+    multiboot2_begin(&two);
+    tag_line(&two, "vga");
+    tag_module(&two, ROOT_BEGIN, ROOT_END, "root");
+    tag_map(&two);
+    size_t tag = tag_begin(&two, 8);
+    put(&two, 0x80000000, 8);
+    put(&two, 3200, 4);
+    put(&two, 800, 4);
+    put(&two, 600, 4);
+    put(&two, 24 | 1 << 8, 4);
+    tag_end(&two, tag);
+    tag = tag_begin(&two, 11);
+    put(&two, 0x7ff00018, 4);
+    tag_end(&two, tag);
+    /* An RSDP of ACPI 1 and one of ACPI 2, both without valid checksums: the second one counts. */
+    tag = tag_begin(&two, 14);
+    put_bytes(&two, "RSD PTR first.......", 20);
+    tag_end(&two, tag);
+    tag = tag_begin(&two, 15);
+    put_bytes(&two, "RSD PTR second......................", 36);
+    tag_end(&two, tag);
+    multiboot2_place(&two);
+    boots(MAGIC_2);
+    CHECK_EQ(descriptor(-5, 0)->address, 0x80000000);
+    CHECK_EQ(descriptor(-5, 0)->size, 800ull << 40 | 600 << 16 | 1 << 8 | 24);
+    CHECK_EQ(descriptor(-7, 0)->address, 0x7ff00018);
+    CHECK_LOG("not in VGA text mode");
+    CHECK_LOG("the RSDP that the boot loader passed is damaged");
+}
+
+TEST(multiboot2_line_without_end)
+{
+    multiboot2_begin(&two);
+    size_t tag = tag_begin(&two, 1);
+    put_bytes(&two, "hlt nodl", 8);
+    tag_end(&two, tag);
+    tag_module(&two, ROOT_BEGIN, ROOT_END, "root");
+    tag_map(&two);
+    multiboot2_place(&two);
+    boots(MAGIC_2);
+    CHECK_LOG("no terminating 0 within 8 bytes");
+    CHECK_TEXT(boot_info.command_line, "hlt nodl");
+}
