@@ -117,7 +117,7 @@ bool memory_map_free(paddr_t from, paddr_t limit, paddr_t *begin, paddr_t *end)
                 stop = taken[i].begin;
         if (stop > limit)
             stop = limit;
-        paddr_t first = from > UINT64_MAX - PAGE_SIZE ? from : align_up(from, PAGE_SIZE);
+        paddr_t first = align_up(from, PAGE_SIZE); /* from < limit, which is at most 4 GiB */
         if (first < align_down(stop, PAGE_SIZE)) {
             *begin = first;
             *end = align_down(stop, PAGE_SIZE);

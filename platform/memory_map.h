@@ -14,7 +14,7 @@ void memory_map_begin(const struct loader *loader, paddr_t image_begin, paddr_t 
 /* [begin, end) is no longer free. */
 void memory_map_take(paddr_t begin, paddr_t end);
 
-/* The lowest free stretch of whole pages at or after from and below limit; false: none. Repeat with from = *end for the next one. */
+/* The lowest free stretch of whole pages at or after from and below limit (at most 4 GiB); false: none. Repeat with from = *end for the next one. */
 bool memory_map_free(paddr_t from, paddr_t limit, paddr_t *begin, paddr_t *end);
 
 /* Bytes of RAM. */
