@@ -4,9 +4,8 @@
  * 3, 9.4.4.1). A CPU sets itself up and then sleeps with interrupts on until smp_release signals it; nobody spins, which 255
  * virtual CPUs on a few real ones would not survive.
  *
- * state[] says how far a CPU is. The boot CPU gives up a CPU only by a compare-and-swap from STARTED, and a CPU comes in only by
- * one to HERE, so both agree. What has been given up gets an INIT, so that it cannot wake up in memory that is not the trampoline
- * any more.
+ * states[] says how far a CPU is. A CPU takes each of its steps, and the boot CPU gives one up, by compare-and-swap, so both agree.
+ * What has been given up gets an INIT, so that it cannot wake up in memory that is not the trampoline any more.
  */
 #include "ports/x86/smp.h"
 
@@ -29,7 +28,7 @@
 
 enum { XAPIC_ID_MAX = 254, INIT_MICROSECONDS = 10000, STARTUP_MICROSECONDS = 200, PATIENCE_MICROSECONDS = 1000000 };
 
-/* Life of a CPU that is not the boot CPU. */
+/* Life of a CPU: sent for, in its set-up, waiting for core, unfit by what it lacks, given up. */
 enum state { ABSENT, STARTED, HERE, ONLINE, UNFIT, LEFT_OUT };
 
 extern const char smp_trampoline[], smp_trampoline_end[];
@@ -66,12 +65,6 @@ void smp_cpu_init(unsigned number)
     features_describe(number);
 }
 
-static void cpu_online(unsigned number)
-{
-    boot_info.cpu[number].hip.flags |= NOVA_CPU_ONLINE;
-    boot_info.cpu[number].online = true;
-}
-
 static _Noreturn void give_up(void)
 {
     for (;;)
@@ -91,7 +84,7 @@ void port_ap_boot(struct x86_cpu *cpu)
     cpu->frame = &idle_frame;
     missing[i] = features_common();
     if (missing[i]) {
-        state_set(i, UNFIT);
+        state_swap(i, HERE, UNFIT);
         give_up();
     }
     features_enable();
@@ -99,8 +92,8 @@ void port_ap_boot(struct x86_cpu *cpu)
     local_apic_cpu_init();
     timer_cpu_init();
     tsc_cpu_init();
-    cpu_online(i);
-    state_set(i, ONLINE);
+    if (!state_swap(i, HERE, ONLINE))
+        give_up();
     idle_wait(cpu);
 }
 
@@ -117,7 +110,7 @@ void smp_release(void)
 {
     __atomic_store_n(&released, true, __ATOMIC_RELEASE);
     for (unsigned i = 0; i < boot_info.cpus; i++)
-        if (state_of(i) == ONLINE)
+        if (i != boot_info.boot_cpu && state_of(i) == ONLINE)
             cpu_signal(i);
 }
 
@@ -178,11 +171,12 @@ static void report(unsigned i)
         features_names(missing[i], text, sizeof text);
         log_line("cpu %u (apic id %x) lacks what the boot CPU has:%s; left out", i, boot_info.cpu[i].apic_id, text);
         break;
-    case HERE: /* stuck in its own set-up, and so in no harm's way of the trampoline */
     case LEFT_OUT: log_line("cpu %u (apic id %x) does not answer; left out", i, boot_info.cpu[i].apic_id); break;
-    default:
-        if (boot_info.cpu[i].online)
-            features_log(i);
+    case ONLINE:
+        boot_info.cpu[i].online = true;
+        features_log(i);
+        break;
+    default:;
     }
 }
 
@@ -191,7 +185,7 @@ void smp_start(void)
     paddr_t page = platform_low_page();
     void *target = page ? physical_window(0, page, PAGE_SIZE) : 0;
     unsigned slots = 0;
-    cpu_online(boot_info.boot_cpu);
+    state_set(boot_info.boot_cpu, ONLINE);
     for (unsigned i = 0; target && i < boot_info.cpus; i++)
         if (i != boot_info.boot_cpu && block_prepare(i, slots)) {
             slots++;
@@ -208,7 +202,7 @@ void smp_start(void)
         wait_for_all();
     }
     for (unsigned i = 0; i < boot_info.cpus; i++) {
-        if (state_swap(i, STARTED, LEFT_OUT))
+        if (state_swap(i, STARTED, LEFT_OUT) || state_swap(i, HERE, LEFT_OUT))
             init_send(i);
         report(i);
     }
