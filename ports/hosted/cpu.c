@@ -84,7 +84,12 @@ bool machine_stopped(void) { return __atomic_load_n(&stopped, __ATOMIC_RELAXED);
 
 void machine_stop(void)
 {
-    __atomic_store_n(&stopped, true, __ATOMIC_RELAXED);
+    bool again = __atomic_exchange_n(&stopped, true, __ATOMIC_RELAXED);
+    if (options.threads && again)
+        for (;;)
+            pause(); /* another CPU is just ending the process */
+    if (options.threads || getenv("HOSTED_TRACE"))
+        stack_trace();
     if (self && !options.threads)
         for (;;)
             fiber_leave(&self->fiber);
@@ -247,6 +252,8 @@ static void run_all(void)
 struct frame *cpu_enter(unsigned number, enum entry entry, unsigned argument, word error, word address)
 {
     struct hosted_cpu *cpu = &cpus[number];
+    while (options.threads && machine_stopped())
+        pause();
     if (number >= boot_info.cpus || cpu->inside || machine_stopped() || (entry > ENTER_START && !cpu->core))
         contract_broken("test: CPU %u cannot enter the kernel now (entry %d)", number, (int)entry);
     cpu->entry = entry;

@@ -23,6 +23,13 @@ static void __sanitizer_start_switch_fiber(void **fake, const void *bottom, size
 static void __sanitizer_finish_switch_fiber(void *fake, const void **bottom, size_t *size) { (void)fake, (void)bottom, (void)size; }
 #endif
 
+#if defined(HAS_ASAN) || defined(__SANITIZE_THREAD__)
+#include <sanitizer/common_interface_defs.h>
+void stack_trace(void) { __sanitizer_print_stack_trace(); }
+#else
+void stack_trace(void) {}
+#endif
+
 enum { STACK_SIZE = 256 << 10, GUARD = 4096 };
 
 static void start(unsigned low, unsigned high)

@@ -22,4 +22,7 @@ struct fiber {
 void fiber_enter(struct fiber *fiber, void (*function)(void *), void *argument);
 void fiber_leave(struct fiber *fiber);
 
+/* Where we are, to stderr; nothing without a sanitizer. */
+void stack_trace(void);
+
 #endif

@@ -19,6 +19,7 @@ TESTS ?=
 
 -include $(TOP)/tests/unit/platform.mk
 -include $(TOP)/tests/port/port.mk
+-include $(TOP)/tests/model/rules.mk
 
 # core's memcpy and friends get other names, so that the process keeps the C library's. Tests see both.
 $(OUT)/obj/core/%.o: private CFLAGS += -include $(TOP)/ports/hosted/rename.h
@@ -38,7 +39,7 @@ $(OUT)/test/random: $(RANDOM_OBJECTS) $(OUT)/libkernel.a
 
 test: $(TEST_PROGRAMS)
 	@passed=0; failed=0; \
-	for program in "$(OUT)/test/unit $(TESTS)" $(if $(TESTS),,"$(OUT)/test/platform" "$(OUT)/test/random --calls $(CALLS) --seed $(SEED)" $(PORT_TESTS)); do \
+	for program in "$(OUT)/test/unit $(TESTS)" $(if $(TESTS),,"$(OUT)/test/platform" "$(OUT)/test/random --calls $(CALLS) --seed $(SEED)" $(PORT_TESTS) $(MODEL_TESTS)); do \
 	    test -x $${program%% *} || continue; \
 	    $$program >$(OUT)/test/output 2>&1; status=$$?; cat $(OUT)/test/output; \
 	    p=$$(grep -c '^ok ' $(OUT)/test/output); f=$$(grep -c '^not ok ' $(OUT)/test/output); \
@@ -49,7 +50,7 @@ test: $(TEST_PROGRAMS)
 
 threads:
 	$(Q)$(MAKE) --no-print-directory -f $(firstword $(MAKEFILE_LIST)) ARCH=hosted CC=$(CC) OUT=$(OUT)-threads CPUS=$(CPUS) V=$(V) \
-	    SANITIZE=-fsanitize=thread
+	    SANITIZE='-fsanitize=thread $(if $(findstring clang,$(CC)),,-Wno-tsan)'
 	$(OUT)-threads/test/random --threads --calls $(CALLS) --seed $(SEED)
 
 -include $(UNIT_OBJECTS:.o=.d) $(RANDOM_OBJECTS:.o=.d)

@@ -291,17 +291,6 @@ TEST(reply_of_a_global_ec_sleeps_for_good)
     CHECK_EQ(running(0), 0);
 }
 
-TEST(call_to_another_cpu_without_the_permission)
-{
-    machine_make(0);
-    handler_make(HANDLER + 0x20, PORTAL + 0x20, 1, 60, IP);
-    CHECK_EQ(delegate(0, NOVA_ROOT_UTCB_ADDRESS, SEL_PD, SEL_PD, nova_crd(NOVA_CRD_OBJ, PORTAL + 0x20, 0, NOVA_PT_CALL_PERM),
-                      nova_control(NOVA_ITEM_DELEGATE, 0), nova_crd(NOVA_CRD_OBJ, PORTAL + 0x21, 0, 31)),
-             NOVA_SUCCESS);
-    CHECK_EQ(call(0, PORTAL + 0x21, 0), NOVA_BAD_CPU);
-    CHECK(cpu_idle(1));
-}
-
 /* ---- typed items ---- */
 
 enum { FREE = 0x5200, WINDOW = 0x6200 };

@@ -223,7 +223,7 @@ TEST(object_space_insert_and_find)
     }
     CHECK_EQ(object_space_insert(&space, 1 << 24, object[0], 1), OBJECT_OCCUPIED);
     CHECK_EQ(object_space_insert(&space, ~(word)0, object[0], 1), OBJECT_OCCUPIED);
-    object_space_fini(&space);
+    object_space_fini(&space, ~0u);
     CHECK_EQ(account.quota.used, 0);
 }
 
@@ -245,7 +245,7 @@ TEST(object_space_without_memory)
         CHECK_EQ(high, limit >= 5 ? OBJECT_INSERTED : OBJECT_NO_MEMORY);
         CHECK(account.quota.used <= limit);
         CHECK_EQ(!object_space_lookup(&space, 3).object, !limit);
-        object_space_fini(&space);
+        object_space_fini(&space, ~0u);
         CHECK_EQ(account.quota.used, 0);
     }
 }
