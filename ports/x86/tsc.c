@@ -18,7 +18,7 @@
 enum {
     MEASURE_PM_TICKS = PM_TIMER_HZ / 50,
     MEASURE_PIT_TICKS = PIT_HZ / 100,
-    STUCK_READS = 1000000, /* of the same value; a tick is 280 ns */
+    STUCK_READS = 10000, /* of the same value; a tick is 280 ns */
     SAMPLE_TRIES = 5,
     AGREE_PERCENT = 2,
     APIC_LVT_TIMER = 0x320,
