@@ -1,0 +1,604 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A step is done by the kernel first, then by the model, which also says which status may come. Where an account ran short in the middle of a delegation, the model
+ * takes over what the kernel did of it (abi.md section 9: what was delegated may stay), but nothing else than the whole would have done.
+ */
+#include "model.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct actor actors[WORKERS + 1];
+unsigned long counts[NOVA_HYPERCALLS][NOVA_QUO_OOM + 1];
+unsigned long translations, delegations, respawns;
+
+enum { STARTUP_HANDLERS = 0xc, OOM_ROOM = 64 };
+
+#define BIT(status) (1u << (status))
+
+static word do_hypercall(unsigned cpu, const word *arg)
+{
+    word status = hypercall(cpu, arg[0], arg[1], arg[2], arg[3], arg[4]);
+    if (status <= NOVA_QUO_OOM)
+        counts[arg[0] & 15][status]++;
+    else if (status != BLOCKED)
+        disagree("hypercall %lu returns status %#lx", arg[0] & 15, status);
+    return status;
+}
+
+/* The status is one of those that the model found reason for; 'payer' has so little left that memory may have been short. */
+static bool status_fits(word status, unsigned reasons, struct pages payer)
+{
+    if (status == NOVA_QUO_OOM) {
+        if (payer.limit > payer.used && payer.limit - payer.used > OOM_ROOM)
+            disagree("QUO_OOM although %lu of %lu pages are used", payer.used, payer.limit);
+        return false;
+    }
+    if (status == NOVA_SUCCESS ? reasons != 0 : status > NOVA_QUO_OOM || !(reasons & BIT(status)))
+        disagree("status %lu, the model: %s%#x", status, reasons ? "one of the bits " : "success ", reasons);
+    return status == NOVA_SUCCESS;
+}
+
+static const struct pages plenty = {0, ~(word)0};
+
+static struct unit *named(const struct domain *pd, word selector, unsigned kind, unsigned permissions)
+{
+    struct unit *unit = unit_find(pd, NOVA_CRD_OBJ, selector);
+    if (!unit || (unit->rights & permissions) != permissions)
+        return 0;
+    if (unit->thing->kind != kind && !(kind == KIND_SM && unit->thing->kind > KIND_SM))
+        return 0;
+    return unit;
+}
+
+static struct nova_utcb *utcb_of(const struct thing *ec)
+{
+    struct unit *unit = unit_find(ec->pd, NOVA_CRD_MEM, ec->utcb);
+    if (!unit || unit->utcb_of != ec)
+        disagree("model: a living EC without UTCB");
+    return machine_memory((paddr_t)unit->frame << PAGE_BITS);
+}
+
+/* ---- creation ---- */
+
+static unsigned selector_reasons(const struct domain *pd, word selector)
+{
+    return selector > unit_limit(NOVA_CRD_OBJ) || unit_find(pd, NOVA_CRD_OBJ, selector) ? BIT(NOVA_BAD_CAP) : 0;
+}
+
+static void created(struct domain *pd, word selector, struct thing *thing, unsigned permissions)
+{
+    thing->kernel = kernel_object_at(pd, selector);
+    if (!thing->kernel)
+        disagree("a new object is not at its selector %#lx", selector);
+    unit_add_thing(pd, selector, thing, permissions, 0);
+}
+
+static struct pages pages_of(const struct unit *pd) { return pd ? kernel_pages(pd->thing->pd) : plenty; }
+
+static void do_create_pd(const struct operation *o, struct domain *me)
+{
+    word selector = o->arg[0] >> 8, lower = o->arg[3] & 0xffffffff, upper = o->arg[3] >> 32;
+    struct unit *parent = named(me, o->arg[1], KIND_PD, NOVA_PD_CREATE_PD);
+    struct pages pages = pages_of(parent);
+    unsigned reasons = selector_reasons(me, selector) | (parent ? 0 : BIT(NOVA_BAD_CAP)) | (lower > upper ? BIT(NOVA_BAD_PAR) : 0);
+    word room = pages.limit > pages.used ? pages.limit - pages.used : 0;
+    if (parent && (upper > room || upper > pages.limit - parent->thing->pd->lower))
+        reasons |= BIT(NOVA_BAD_PAR);
+    word status = do_hypercall(o->actor, o->arg);
+    /* The new PD itself costs some pages, which may be those that are missing; and its own quota may be too small for the capabilities. */
+    if (status == NOVA_BAD_PAR && !reasons && upper + 4 > room)
+        return;
+    if (status == NOVA_QUO_OOM && (upper < OOM_ROOM || (parent && upper + OOM_ROOM > room)))
+        return;
+    if (!status_fits(status, reasons, pages))
+        return;
+    struct domain *pd = domain_new(kernel_object_at(me, selector), parent->thing->pd);
+    pd->lower = lower;
+    pd->limit = upper;
+    parent->thing->pd->limit -= upper;
+    if (nova_crd_type(o->arg[2]) == NOVA_CRD_OBJ)
+        model_delegate(me, pd, o->arg[2], 0, nova_crd(NOVA_CRD_OBJ, 0, 31, NOVA_PERM_ALL), 0);
+    created(me, selector, pd->thing, parent->rights);
+}
+
+static void do_create_ec(const struct operation *o, struct domain *me)
+{
+    word selector = o->arg[0] >> 8, page = o->arg[2] >> 12;
+    struct unit *home = named(me, o->arg[1], KIND_PD, NOVA_PD_CREATE_EC), *portal = named(me, selector + 1, KIND_PT, 0);
+    struct pages pages = pages_of(home);
+    bool global = o->arg[0] >> 4 & NOVA_EC_GLOBAL;
+    unsigned reasons = selector_reasons(me, selector) | (home ? 0 : BIT(NOVA_BAD_CAP));
+    if ((o->arg[2] & 0xfff) >= boot_info.cpus)
+        reasons |= BIT(NOVA_BAD_CPU);
+    if (!page && global)
+        reasons |= BIT(NOVA_BAD_FTR);
+    else if (!page || page >= NOVA_USER_LIMIT >> PAGE_BITS || (home && unit_find(home->thing->pd, NOVA_CRD_MEM, page)))
+        reasons |= BIT(NOVA_BAD_PAR);
+    if (!status_fits(do_hypercall(o->actor, o->arg), reasons, pages))
+        return;
+    struct thing *ec = thing_new(KIND_EC, 0, home->thing->pd);
+    ec->pd = home->thing->pd;
+    ec->pd->thing->refs++;
+    ec->utcb = page;
+    ec->event_base = o->arg[4];
+    ec->cpu = o->arg[2] & 0xfff;
+    ec->global = global;
+    if (portal) {
+        ec->ec = portal->thing;
+        portal->thing->refs++;
+    }
+    created(me, selector, ec, NOVA_EC_ALL);
+    unit_add_utcb(ec, kernel_holds(ec->pd, NOVA_CRD_MEM, page) - 1);
+}
+
+static void do_create_sc(const struct operation *o, struct domain *me)
+{
+    word selector = o->arg[0] >> 8, priority = o->arg[3] & 0xff;
+    struct unit *payer = named(me, o->arg[1], KIND_PD, NOVA_PD_CREATE_SC), *ec = named(me, o->arg[2], KIND_EC, NOVA_EC_BIND_SC);
+    struct pages pages = pages_of(payer);
+    unsigned reasons = selector_reasons(me, selector) | (payer && ec && ec->thing->global ? 0 : BIT(NOVA_BAD_CAP));
+    if (!priority || priority > 127 || !(o->arg[3] >> 12))
+        reasons |= BIT(NOVA_BAD_PAR);
+    if (!status_fits(do_hypercall(o->actor, o->arg), reasons, pages))
+        return;
+    struct thing *sc = thing_new(KIND_SC, 0, payer->thing->pd), *thread = ec->thing;
+    sc->ec = thread;
+    thread->refs++;
+    created(me, selector, sc, NOVA_SC_ALL);
+    /* The thread starts with an event; without a portal for it that is its end. */
+    struct unit *startup = named(thread->pd, thread->event_base + NOVA_EVENT_STARTUP, KIND_PT, 0);
+    if (!thread->started && !(startup && !startup->thing->ec->dead && startup->thing->ec->cpu == thread->cpu))
+        ec_dies(thread);
+    thread->started = true;
+}
+
+static void do_create_pt(const struct operation *o, struct domain *me)
+{
+    word selector = o->arg[0] >> 8;
+    struct unit *payer = named(me, o->arg[1], KIND_PD, NOVA_PD_CREATE_PT), *ec = named(me, o->arg[2], KIND_EC, NOVA_EC_BIND_PT);
+    struct pages pages = pages_of(payer);
+    unsigned reasons = selector_reasons(me, selector) | (payer && ec && !ec->thing->global ? 0 : BIT(NOVA_BAD_CAP));
+    if (o->arg[4] >= NOVA_USER_LIMIT)
+        reasons |= BIT(NOVA_BAD_PAR);
+    if (!status_fits(do_hypercall(o->actor, o->arg), reasons, pages))
+        return;
+    struct thing *portal = thing_new(KIND_PT, 0, payer->thing->pd);
+    portal->ec = ec->thing;
+    portal->ip = o->arg[4];
+    ec->thing->refs++;
+    created(me, selector, portal, NOVA_PT_ALL);
+}
+
+static void do_create_sm(const struct operation *o, struct domain *me)
+{
+    word selector = o->arg[0] >> 8;
+    struct unit *payer = named(me, o->arg[1], KIND_PD, NOVA_PD_CREATE_SM), *target = named(me, o->arg[3], KIND_SM, 0);
+    struct pages pages = pages_of(payer);
+    unsigned reasons = selector_reasons(me, selector) | (payer ? 0 : BIT(NOVA_BAD_CAP));
+    if (o->arg[3] && (!target || target->thing->kind != KIND_SM))
+        reasons |= BIT(NOVA_BAD_CAP);
+    if (!status_fits(do_hypercall(o->actor, o->arg), reasons, pages))
+        return;
+    struct thing *semaphore = thing_new(o->arg[3] ? KIND_SIGNAL : KIND_SM, 0, payer->thing->pd);
+    if (o->arg[3]) {
+        semaphore->ec = target->thing;
+        target->thing->refs++;
+    } else
+        semaphore->count = o->arg[2];
+    created(me, selector, semaphore, NOVA_SM_ALL);
+}
+
+/* ---- capabilities ---- */
+
+/* Random steps must not take away what the test needs. */
+static bool touches_kept(const struct domain *pd, word crd)
+{
+    word first, last;
+    return pd->root && nova_crd_type(crd) == NOVA_CRD_OBJ && crd_units(crd, &first, &last) &&
+           ((first < KEEP + (1 << KEEP_ORDER) && last >= KEEP) || (first < SELECTOR_ROOT + NOVA_ROOT_CAPS && last >= SELECTOR_ROOT));
+}
+
+static void do_revoke(const struct operation *o, struct domain *me, bool forced)
+{
+    unsigned flags = o->arg[0] >> 4 & 15;
+    struct unit *semaphore = o->arg[0] >> 8 ? named(me, o->arg[0] >> 8, KIND_SM, NOVA_SM_UP_PERM) : 0;
+    struct unit *remote = named(me, o->arg[2], KIND_PD, 0);
+    struct domain *pd = !(flags & NOVA_REVOKE_REMOTE) ? me : remote ? remote->thing->pd : 0;
+    bool self = flags & NOVA_REVOKE_SELF, keep = flags & NOVA_REVOKE_KEEP;
+    unsigned reasons = !pd || (o->arg[0] >> 8 && !semaphore) ? BIT(NOVA_BAD_CAP) : 0;
+    if (!forced && pd && (self || keep) && touches_kept(pd, o->arg[1]))
+        return;
+    struct pages pages = semaphore ? kernel_pages(me) : plenty;
+    if (!status_fits(do_hypercall(o->actor, o->arg), reasons, pages))
+        return;
+    if (semaphore && semaphore->thing->kind == KIND_SM)
+        semaphore->thing->count++;
+    if (semaphore && semaphore->thing->kind == KIND_SIGNAL && semaphore->thing->ec)
+        semaphore->thing->ec->count++;
+    model_revoke(pd, o->arg[1], self, keep);
+}
+
+static void do_lookup(const struct operation *o, struct domain *me)
+{
+    status_fits(do_hypercall(o->actor, o->arg), 0, plenty);
+    word result = cpu_frame(o->actor)->arg[1];
+    if (!model_looks_up(me, o->arg[1], result))
+        disagree("lookup of %#lx gives %#lx", o->arg[1], result);
+}
+
+static void do_pd_ctrl(const struct operation *o, struct domain *me)
+{
+    struct unit *from = named(me, o->arg[0] >> 8, KIND_PD, 0), *to = named(me, o->arg[1], KIND_PD, 0);
+    bool read = o->arg[0] >> 4 & NOVA_PD_QUOTA_READ;
+    struct pages pages = pages_of(from);
+    word room = pages.limit > pages.used ? pages.limit - pages.used : 0, number = o->arg[2];
+    unsigned reasons = !from || (!to && !read) ? BIT(NOVA_BAD_CAP) : 0;
+    if (from && !read && (number > room || number > pages.limit - from->thing->pd->lower))
+        reasons |= BIT(NOVA_BAD_PAR);
+    if (!status_fits(do_hypercall(o->actor, o->arg), reasons, plenty))
+        return;
+    struct frame *frame = cpu_frame(o->actor);
+    if (read && (frame->arg[1] != from->thing->pd->limit || frame->arg[2] != pages.used))
+        disagree("pd_ctrl reads limit %lu, used %lu; model: %lu, %lu", frame->arg[1], frame->arg[2], from->thing->pd->limit,
+                 pages.used);
+    if (!read) {
+        from->thing->pd->limit -= number;
+        to->thing->pd->limit += number;
+    }
+}
+
+static void do_pt_ctrl(const struct operation *o, struct domain *me)
+{
+    struct unit *portal = named(me, o->arg[0] >> 8, KIND_PT, NOVA_PT_CTRL_PERM);
+    if (status_fits(do_hypercall(o->actor, o->arg), portal ? 0 : BIT(NOVA_BAD_CAP), plenty))
+        portal->thing->id = o->arg[1];
+}
+
+/* ---- typed items ---- */
+
+static bool kernel_has(const struct unit *probe) { return kernel_holds(probe->pd, probe->type, probe->place) != 0; }
+
+struct message {
+    struct domain *from, *to;
+    unsigned items;
+    const struct nova_item *item;
+    word xlt, del;
+    struct nova_utcb *results; /* 0 = nobody gets any */
+    bool short_of_memory;
+};
+
+static void model_items(const struct message *message)
+{
+    for (unsigned i = 0; i < message->items; i++) {
+        word crd = message->item[i].crd, control = message->item[i].control, wanted = 0;
+        struct nova_item *out = message->results ? nova_item(message->results, i) : 0;
+        word result = out && !message->short_of_memory ? out->crd : 0;
+        unsigned kind = control & NOVA_ITEM_KIND;
+        bool found = false, take_over = message->short_of_memory;
+        if (kind == NOVA_ITEM_TRANSLATE || kind == NOVA_ITEM_EITHER) {
+            bool may_fail = model_translates(message->from, message->to, crd, message->xlt, 0);
+            found = out && !message->short_of_memory ? kind == NOVA_ITEM_TRANSLATE || !(out->control & NOVA_ITEM_DELEGATE) : !may_fail;
+            if (found && out && !message->short_of_memory &&
+                !model_translates(message->from, message->to, crd, message->xlt, result))
+                disagree("item %u: %#lx through window %#lx is translated to %#lx", i, crd, message->xlt, result);
+            if (!found && !may_fail)
+                disagree("item %u: %#lx through window %#lx is not translated", i, crd, message->xlt);
+            /* Which of the two happened to a block larger than the window cannot be known without a result. */
+            take_over |= !out && nova_crd_order(crd) > nova_crd_order(message->xlt);
+            translations += found && result;
+            wanted = result;
+        }
+        if (kind == NOVA_ITEM_DELEGATE || (kind == NOVA_ITEM_EITHER && !found)) {
+            bool kernel = control & NOVA_ITEM_KERNEL && message->from->root;
+            wanted = model_delegate(kernel ? 0 : message->from, message->to, crd, kernel ? control : control & ~(word)NOVA_ITEM_WRITE_COMBINE,
+                                    message->del, take_over ? kernel_has : 0);
+            control |= NOVA_ITEM_DELEGATE;
+            delegations += wanted != 0;
+        }
+        if (out && !message->short_of_memory && (result != wanted || out->control != (control & 0xfff)))
+            disagree("item %u: result %#lx, control %#lx; model: %#lx, %#lx", i, result, out->control, wanted, control & 0xfff);
+    }
+}
+
+static void put_items(struct nova_utcb *utcb, unsigned words, const struct nova_item *item, unsigned items)
+{
+    utcb->items = nova_items(words, items);
+    for (unsigned i = 0; i < items; i++)
+        *nova_item(utcb, i) = item[i];
+}
+
+static void do_delegate(const struct operation *o, const struct actor *me)
+{
+    struct unit *from = named(me->pd, o->arg[0] >> 8, KIND_PD, 0), *to = named(me->pd, o->arg[2], KIND_PD, 0);
+    struct pages pages = pages_of(to);
+    put_items(utcb_of(me->ec), 0, o->item, o->items);
+    word status = do_hypercall(o->actor, o->arg);
+    if (!status_fits(status, from && to ? 0 : BIT(NOVA_BAD_CAP), pages) && status != NOVA_QUO_OOM)
+        return;
+    struct message message = {from->thing->pd, to->thing->pd, o->items, o->item, o->arg[1], o->arg[1], 0, status == NOVA_QUO_OOM};
+    model_items(&message);
+}
+
+static void do_call(const struct operation *o, const struct actor *me)
+{
+    struct unit *unit = named(me->pd, o->arg[0] >> 8, KIND_PT, NOVA_PT_CALL_PERM);
+    struct thing *portal = unit ? unit->thing : 0, *callee = portal ? portal->ec : 0;
+    struct frame *caller = cpu_frame(o->actor);
+    unsigned reasons = portal ? 0 : BIT(NOVA_BAD_CAP);
+    if (callee && callee->cpu != o->actor) {
+        if (unit->rights & NOVA_PT_CROSS_CPU_PERM)
+            return; /* threads of two workers at once: not for this test */
+        reasons |= BIT(NOVA_BAD_CPU);
+    }
+    if (callee && callee->dead)
+        reasons |= BIT(NOVA_COM_TIM);
+    struct nova_utcb *mine = utcb_of(me->ec), *theirs = 0;
+    struct pages pages = plenty;
+    word *mark = &mine->mr[0];
+    put_items(mine, 1, o->item, o->items);
+    *mark = o->arg[1];
+    if (!reasons) {
+        theirs = utcb_of(callee);
+        theirs->xlt = o->xlt;
+        theirs->del = o->del;
+        theirs->mr[0] = 0;
+        pages = kernel_pages(callee->pd);
+    }
+    word arg[5] = {o->arg[0]};
+    word status = do_hypercall(o->actor, arg);
+    struct message message = {me->pd, callee ? callee->pd : 0, o->items, o->item, o->xlt, o->del, theirs, status == NOVA_QUO_OOM};
+    if (status != BLOCKED) {
+        if (status == NOVA_SUCCESS)
+            disagree("a call returns although nobody replied");
+        status_fits(status, reasons, pages);
+        if (status == NOVA_QUO_OOM)
+            model_items(&message);
+        return;
+    }
+    struct frame *handler = cpu_frame(o->actor);
+    if (reasons || !handler || handler == caller || handler->ip != portal->ip || handler->arg[0] != portal->id)
+        disagree("a call (model: reasons %#x against it) enters ip %#lx, portal id %#lx; model: %#lx, %#lx", reasons,
+                 handler ? handler->ip : 0, handler ? handler->arg[0] : 0, portal ? portal->ip : 0, portal ? portal->id : 0);
+    if (theirs->items != nova_items(1, o->items) || theirs->mr[0] != o->arg[1])
+        disagree("the message did not arrive: items %#lx, word %#lx", theirs->items, theirs->mr[0]);
+    model_items(&message);
+
+    put_items(theirs, 0, o->back_item, o->back_items);
+    mine->xlt = o->back_xlt;
+    mine->del = o->back_del;
+    pages = kernel_pages(me->pd);
+    hypercall(o->actor, NOVA_REPLY, 0, 0, 0, 0);
+    if (cpu_frame(o->actor) != caller)
+        disagree("the reply does not resume the caller");
+    status = caller->arg[0];
+    counts[NOVA_REPLY][status <= NOVA_QUO_OOM ? status : NOVA_BAD_HYP]++;
+    status_fits(status, 0, pages);
+    model_items(&(struct message){callee->pd, me->pd, o->back_items, o->back_item, o->back_xlt, o->back_del, mine, status == NOVA_QUO_OOM});
+}
+
+/* What a thread can really reach, through its CPU's TLB. */
+static void do_touch(const struct operation *o, const struct actor *me)
+{
+    word page = o->arg[0], port = o->arg[1];
+    struct unit *memory = unit_find(me->pd, NOVA_CRD_MEM, page), *io = unit_find(me->pd, NOVA_CRD_PIO, port);
+    if (page < NOVA_USER_LIMIT >> PAGE_BITS) {
+        uint64_t frame = 0;
+        unsigned rights = tlb_lookup(o->actor, mmu_active(o->actor), page, o->rights, &frame);
+        unsigned wanted = memory ? memory->rights | MMU_READ : 0;
+        if (((rights ^ wanted) & o->rights) || ((rights & o->rights) && frame != memory->frame))
+            disagree("CPU %u, page %#lx: access with rights %u finds %u and frame %#llx; model: %u, %#lx", o->actor, page, o->rights,
+                     rights, (unsigned long long)frame, wanted, memory ? memory->frame : 0);
+    }
+    if (user_port(o->actor, (unsigned)port) != !!io)
+        disagree("CPU %u, port %#lx: %s", o->actor, port, io ? "cannot be used" : "can be used, nobody holds it");
+}
+
+/* ---- the workers ---- */
+
+static void root_does(unsigned number, unsigned flags, word selector, word a2, word a3, word a4, word a5)
+{
+    struct operation step = {.action = HYPERCALL, .actor = 0, .arg = {nova_arg1(number, flags, selector), a2, a3, a4, a5}};
+    operation_do(&step);
+}
+
+static void give(word pd, word from, word to)
+{
+    struct operation step = {.action = DELEGATE,
+                             .arg = {nova_arg1(NOVA_MISC, NOVA_MISC_DELEGATE, SELECTOR_ROOT), nova_crd(NOVA_CRD_OBJ, 0, 31, 31), pd},
+                             .items = 1,
+                             .item = {{nova_crd(NOVA_CRD_OBJ, from, 0, 31), nova_control(NOVA_ITEM_DELEGATE, to)}}};
+    operation_do(&step);
+}
+
+static unsigned caller_of(unsigned worker, unsigned handler)
+{
+    const unsigned caller[HANDLERS] = {0, worker, worker % WORKERS + 1, (worker + 3) % WORKERS + 1};
+    return caller[handler];
+}
+
+/* A thread runs until it is at THREAD_IP: the startup handler replies. */
+static bool thread_start(unsigned cpu, const struct thing *ec)
+{
+    struct unit *handler = named(root_domain, KEEP + KEEP_EACH * STARTUP_HANDLERS + cpu, KIND_EC, 0);
+    if (cpu_idle(cpu) || cpu_frame(cpu)->ip != HANDLER_IP)
+        return false;
+    struct nova_utcb *utcb = utcb_of(handler->thing);
+    utcb->items = nova_items(8, 0);
+    utcb->state.mtd = NOVA_MTD_IP;
+    utcb->state.ip = THREAD_IP;
+    hypercall(cpu, NOVA_REPLY, 0, 0, 0, 0);
+    return !cpu_idle(cpu) && cpu_frame(cpu)->ip == THREAD_IP && !ec->dead;
+}
+
+enum { WORKER_PAGES = 110 };
+
+/* Root makes a worker anew. If its account does not suffice for that, the worker stays dead. */
+static void worker_make(unsigned n)
+{
+    word kept = KEEP + KEEP_EACH * n, pd = kept + KEPT_PD;
+    root_does(NOVA_CREATE_PD, 0, pd, SELECTOR_ROOT, 0, nova_quota(0, WORKER_PAGES), 0);
+    if (!named(root_domain, pd, KIND_PD, 0))
+        return;
+    give(pd, pd, SELECTOR_OWN_PD);
+    root_does(NOVA_CREATE_PT, 0, kept + KEPT_STARTUP, SELECTOR_ROOT, KEEP + KEEP_EACH * STARTUP_HANDLERS + n, NOVA_MTD_IP, HANDLER_IP);
+    give(pd, kept + KEPT_STARTUP, EVENTS + NOVA_EVENT_STARTUP);
+    for (unsigned i = 0; i < HANDLERS; i++) {
+        unsigned caller = caller_of(n, i);
+        root_does(NOVA_CREATE_EC, 0, kept + KEPT_HANDLERS + i, pd, (UTCBS + 16 + i) << 12 | caller, 0, EVENTS);
+        root_does(NOVA_CREATE_PT, 0, kept + KEPT_PORTALS + i, pd, kept + KEPT_HANDLERS + i, 0, HANDLER_IP);
+        if (actors[caller].pd)
+            give(caller ? KEEP + KEEP_EACH * caller + KEPT_PD : SELECTOR_ROOT, kept + KEPT_PORTALS + i, SELECTOR_PORTALS + n);
+    }
+    root_does(NOVA_CREATE_EC, NOVA_EC_GLOBAL, kept + KEPT_EC, pd, UTCBS << 12 | n, 0, EVENTS);
+    root_does(NOVA_CREATE_SC, 0, kept + KEPT_SC, SELECTOR_ROOT, kept + KEPT_EC, nova_qpd(1, 10000), 0);
+    struct unit *ec = named(root_domain, kept + KEPT_EC, KIND_EC, 0);
+    if (!ec || ec->thing->dead || !named(root_domain, kept + KEPT_SC, KIND_SC, 0) || !thread_start(n, ec->thing))
+        return;
+    actors[n] = (struct actor){ec->thing->pd, ec->thing};
+    for (unsigned other = 1; other <= WORKERS; other++)
+        for (unsigned i = 0; i < HANDLERS && other != n; i++)
+            if (actors[other].pd && caller_of(other, i) == n)
+                give(pd, KEEP + KEEP_EACH * other + KEPT_PORTALS + i, SELECTOR_PORTALS + other);
+}
+
+static void revoke_forced(word crd, unsigned flags, word pd)
+{
+    struct operation step = {.action = HYPERCALL, .arg = {nova_arg1(NOVA_REVOKE, flags, 0), crd, pd}};
+    do_revoke(&step, root_domain, true);
+    compare(false);
+}
+
+static void worker_respawn(unsigned n)
+{
+    actors[n] = (struct actor){0, 0};
+    revoke_forced(nova_crd(NOVA_CRD_OBJ, KEEP + KEEP_EACH * n, 6, 31), NOVA_REVOKE_SELF, 0);
+    if (!cpu_idle(n))
+        disagree("worker %u was destroyed, but its CPU is not idle", n);
+    worker_make(n);
+    respawns++;
+}
+
+/* ---- the end of all, and the beginning ---- */
+
+static struct {
+    struct pages root;
+    word tables, all;
+} first;
+
+static bool kept_for_good(const struct unit *unit)
+{
+    word place = unit->place;
+    if (unit->type != NOVA_CRD_OBJ)
+        return unit->utcb_of;
+    return place - SELECTOR_ROOT < NOVA_ROOT_CAPS || place - (KEEP + KEEP_EACH * STARTUP_HANDLERS) < KEEP_EACH;
+}
+
+/* Root takes everything back. Its account is then as it was at the start, but for the tables of its own spaces, which stay. */
+static void clear(void)
+{
+    for (unsigned n = 1; n <= WORKERS; n++)
+        actors[n] = (struct actor){0, 0};
+    for (unsigned type = 1; type < TYPES; type++)
+        for (struct unit *unit = unit_above(root_domain, type, 0); unit;) {
+            word place = unit->place;
+            if (!kept_for_good(unit))
+                revoke_forced(nova_crd(type, place, 0, NOVA_PERM_ALL), NOVA_REVOKE_SELF, 0);
+            unit = unit_above(root_domain, type, place + 1);
+        }
+    compare(true);
+    if (domains != root_domain)
+        disagree("model: PD %u still exists", domains->thing->number);
+    word used = kernel_pages(root_domain).used, tables = pages_of_tables(root_domain);
+    if (first.tables && used - tables != first.root.used - first.tables)
+        disagree("root has taken everything back: %lu pages used, %lu of them for tables; at the start %lu and %lu", used, tables,
+                 first.root.used, first.tables);
+}
+
+static void account_check(void)
+{
+    word total = pages_total();
+    if (total != first.all)
+        disagree("%lu pages are in accounts and in the pool, it was %lu at the start: some were %s", total, first.all,
+                 total < first.all ? "lost" : "counted twice");
+}
+
+void operation_do(const struct operation *o)
+{
+    const struct actor *me = &actors[o->actor];
+    if (!me->pd)
+        return;
+    switch (o->action) {
+    case HYPERCALL:
+        switch (o->arg[0] & 15) {
+        case NOVA_CREATE_PD: do_create_pd(o, me->pd); break;
+        case NOVA_CREATE_EC: do_create_ec(o, me->pd); break;
+        case NOVA_CREATE_SC: do_create_sc(o, me->pd); break;
+        case NOVA_CREATE_PT: do_create_pt(o, me->pd); break;
+        case NOVA_CREATE_SM: do_create_sm(o, me->pd); break;
+        case NOVA_REVOKE: do_revoke(o, me->pd, false); break;
+        case NOVA_MISC: do_lookup(o, me->pd); break;
+        case NOVA_PT_CTRL: do_pt_ctrl(o, me->pd); break;
+        case NOVA_PD_CTRL: do_pd_ctrl(o, me->pd); break;
+        }
+        break;
+    case DELEGATE: do_delegate(o, me); break;
+    case CALL: do_call(o, me); break;
+    case TOUCH: do_touch(o, me); break;
+    case RESPAWN: worker_respawn(1 + (unsigned)o->arg[0] % WORKERS); break;
+    case CLEAR: clear(); break;
+    }
+    compare(false);
+    account_check();
+}
+
+static void import_object(unsigned index, struct thing *thing, unsigned permissions)
+{
+    word selector = SELECTOR_ROOT + index;
+    thing->kernel = kernel_object_at(root_domain, selector);
+    unit_add_thing(root_domain, selector, thing, permissions, 0);
+    thing->caps++; /* never goes */
+}
+
+void operation_boot(void)
+{
+    machine_prepare(&(struct machine_options){.cpus = WORKERS + 1, .features = NOVA_FEATURE_VMX | NOVA_FEATURE_IOMMU}, 0, 0);
+    if (!machine_start())
+        disagree("the machine does not start");
+    root_domain = domain_new(0, 0);
+    root_domain->thing->kernel = root_object();
+    import(root_domain);
+    struct thing *thread = thing_new(KIND_EC, 0, 0);
+    thread->pd = root_domain;
+    thread->utcb = NOVA_ROOT_UTCB_ADDRESS >> PAGE_BITS;
+    thread->global = thread->started = true;
+    unit_find(root_domain, NOVA_CRD_MEM, thread->utcb)->utcb_of = thread;
+    struct thing *sc = thing_new(KIND_SC, 0, 0);
+    sc->ec = thread;
+    import_object(NOVA_ROOT_PD, root_domain->thing, NOVA_PD_ALL);
+    import_object(NOVA_ROOT_EC, thread, NOVA_EC_ALL);
+    import_object(NOVA_ROOT_SC, sc, NOVA_SC_ALL);
+    import_object(NOVA_ROOT_SUSPEND_SM, thing_new(KIND_SM, 0, 0), NOVA_SM_ALL);
+    import_object(NOVA_ROOT_MSR_SM, thing_new(KIND_SM, 0, 0), NOVA_SM_ALL);
+    actors[0] = (struct actor){root_domain, thread};
+    first.all = pages_total();
+    for (unsigned n = 1; n <= WORKERS; n++)
+        root_does(NOVA_CREATE_EC, 0, KEEP + KEEP_EACH * STARTUP_HANDLERS + n, SELECTOR_ROOT, (UTCBS + n) << 12 | n, 0, EVENTS);
+    clear();
+    first.root = kernel_pages(root_domain);
+    first.tables = pages_of_tables(root_domain);
+    for (unsigned n = 1; n <= WORKERS; n++)
+        worker_make(n);
+}
+
+void operation_print(const struct operation *o)
+{
+    static const char *const actions[] = {"hypercall", "delegate", "call", "respawn", "touch", "clear"};
+    printf("#   %u: %s %lu flags %lu selector %#lx: %#lx %#lx %#lx %#lx\n", o->actor, actions[o->action], o->arg[0] & 15,
+           o->arg[0] >> 4 & 15, o->arg[0] >> 8, o->arg[1], o->arg[2], o->arg[3], o->arg[4]);
+    for (unsigned i = 0; i < o->items; i++)
+        printf("#      item crd %#lx control %#lx; windows xlt %#lx del %#lx\n", o->item[i].crd, o->item[i].control, o->xlt, o->del);
+    for (unsigned i = 0; i < o->back_items; i++)
+        printf("#      back crd %#lx control %#lx; windows xlt %#lx del %#lx\n", o->back_item[i].crd, o->back_item[i].control,
+               o->back_xlt, o->back_del);
+}
