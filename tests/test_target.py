@@ -36,3 +36,17 @@ def test_churn(built, start, arch, cpus):
 def test_small(built, start, arch):
     """A small domain fits into the account that existing user space gives it."""
     tap(start(boot(built, "small", arch, 1)), "small", 3)
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize("cpus,icount,words", [
+    pytest.param(4, True, "seconds=3", id="4-counted"), pytest.param(4, False, "seconds=8 seed=2", id="4-parallel"),
+    pytest.param(1, True, "seconds=3 seed=3", id="1"), pytest.param(2, True, "seconds=5 seed=4", id="2-counted", marks=pytest.mark.slow),
+    pytest.param(4, False, "seconds=300 seed=5", id="5-minutes", marks=pytest.mark.slow)])
+def test_stress(built, start, arch, cpus, icount, words):
+    """16 threads on each CPU call across CPUs while others are created, recalled and destroyed: no lost wake-up, no leak, no word of the kernel."""
+    run = start(boot(built, "stress", arch, cpus, words, icount=icount), limit=600)
+    tap(run, "stress", 2)
+    text = run.text()
+    said = re.findall(r"(?m)^\[\d+\] .*", text[text.index("# stress: "):])
+    assert not said, run.explain("the kernel's log has new lines:\n" + "\n".join(said))
