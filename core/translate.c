@@ -27,7 +27,7 @@ static word clamp(word crd, word window)
         return 0;
     if (first > wlast || wfirst > last)
         return 0;
-    if (first >= wfirst)
+    if (nova_crd_order(crd) <= nova_crd_order(window))
         return crd;
     return nova_crd(nova_crd_type(crd), wfirst, nova_crd_order(window), nova_crd_perm(crd));
 }
