@@ -93,7 +93,8 @@ static void compare_objects(struct domain *pd)
                      unit->thing->kernel, unit->rights);
         if (cap.object->caps != unit->thing->caps && unit->thing->payer)
             disagree(PLACE_FORMAT "the object has %u names, in the model %u", PLACE(unit), cap.object->caps, unit->thing->caps);
-        if (unit->thing->kind == KIND_SM && unit->thing->payer && unit->thing->count != CONTAINER(cap.object, struct semaphore, object)->counter)
+        if (unit->thing->kind == KIND_SM && unit->thing->payer && !unit->thing->chained &&
+            unit->thing->count != CONTAINER(cap.object, struct semaphore, object)->counter)
             disagree(PLACE_FORMAT "the semaphore's counter is %lu, in the model %lu", PLACE(unit),
                      CONTAINER(cap.object, struct semaphore, object)->counter, unit->thing->count);
         if (slot->base != at || slot->space != &space->space)
@@ -128,10 +129,10 @@ static void compare_range(struct domain *pd, struct range_space *space, const st
         if (!unit)
             disagree("PD %u, %s %#lx: the kernel has it, the model does not", pd->thing->number, type_names[space->space.type],
                      m->base + i);
-        unsigned views = (m->flags & MAPPING_HOST ? VIEW_HOST : 0) | (m->flags & MAPPING_GUEST ? VIEW_GUEST : 0) |
-                         (m->flags & MAPPING_DEVICE ? VIEW_DEVICE : 0);
         bool memory = space->space.type == NOVA_CRD_MEM;
-        if (m->value + i != unit->frame || m->rights != unit->rights || m->type != unit->memory_type || (memory && views != unit->views) ||
+        unsigned views = (memory && m->flags & MAPPING_HOST ? VIEW_HOST : 0) | (m->flags & MAPPING_GUEST ? VIEW_GUEST : 0) |
+                         (memory && m->flags & MAPPING_DEVICE ? VIEW_DEVICE : 0);
+        if (m->value + i != unit->frame || m->rights != unit->rights || (memory && m->type != unit->memory_type) || views != unit->views ||
             !(m->flags & MAPPING_FIXED) != !unit->utcb_of)
             disagree(PLACE_FORMAT "value %#lx, rights %u, type %u, flags %#x; model: %#lx, %u, %u, views %#x", PLACE(unit), m->value + i,
                      m->rights, m->type, m->flags, unit->frame, unit->rights, unit->memory_type, unit->views);

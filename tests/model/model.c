@@ -209,6 +209,9 @@ void ec_dies(struct thing *ec)
     if (!utcb || utcb->utcb_of != ec)
         disagree("model: the UTCB of a living EC is not there");
     unit_remove(utcb);
+    /* It will never need its out-of-memory portal again. */
+    thing_unref(ec->ec);
+    ec->ec = 0;
 }
 
 static void settle(void)
@@ -322,8 +325,10 @@ static void unit_receive(struct domain *to, word place, const struct piece *piec
     struct unit *unit = unit_add(to, piece->type, place, offer->parent);
     unit->frame = offer->frame;
     unit->rights = (uint8_t)rights;
-    if (piece->type == NOVA_CRD_PIO)
+    if (piece->type == NOVA_CRD_PIO) {
+        unit->views = control & NOVA_ITEM_GUEST && virtual ? VIEW_GUEST : 0;
         return;
+    }
     unit->views = (uint8_t)((place < host_end ? VIEW_HOST : 0) | (control & NOVA_ITEM_GUEST && virtual ? VIEW_GUEST : 0) |
                             (control & NOVA_ITEM_DEVICE && dma ? VIEW_DEVICE : 0));
     if (kernel)

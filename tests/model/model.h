@@ -30,6 +30,7 @@ struct thing {
     word count; /* of a plain semaphore */
     unsigned cpu;
     bool global, started, dead;
+    bool chained; /* a semaphore that signals raise: its counter is not foretold */
 };
 
 /* One page, port or selector that a PD holds. */

