@@ -35,7 +35,7 @@ class Built:
         return self.out / "user" / name
 
     def kernel_for(self, via):
-        return self.elf32 if via == "kernel" else self.kernel
+        return self.elf32 if via in ("kernel", "pxe") else self.kernel
 
 
 def make(*arguments, check=True, **more):

@@ -28,7 +28,7 @@ def rows(*table, slow=()):
 
 
 QEMU = [(name, via, cpus) for name in ("pc", "q35") for via in ("mb2",) for cpus in (1, 2, 8)] + \
-       [("pc", "kernel", 1), ("q35", "kernel", 8), ("pc", "mb1", 1), ("q35", "mb1", 8)]
+       [("pc", "kernel", 1), ("q35", "kernel", 8), ("pc", "mb1", 1), ("q35", "mb1", 8), ("pc", "pxe", 2)]
 OTHER_CPUS = [(name, "kernel", 2) for name in ("pc-max", "pc-qemu64", "pc-opteron", "pc-nehalem", "q35-intel-iommu", "q35-amd-iommu")]
 BOCHS = [("bochs-corei7_haswell_4770", "mb2", 1), ("bochs-corei7_haswell_4770", "mb2", 4), ("bochs-ryzen", "mb2", 1), ("bochs-ryzen", "mb1", 4),
          ("bochs-core2_penryn_t9600", "mb1", 1), ("bochs-corei5_arrandale_m520", "mb2", 4), ("bochs-corei7_sandy_bridge_2600k", "mb2", 1),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Command lines and configurations for QEMU and Bochs. A Boot says what to start; command() says how, exactly."""
 import shlex
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,7 +37,8 @@ log: {log}
 
 @dataclass
 class Boot:
-    """One start of a machine. via: kernel (QEMU loads it itself, Multiboot 1), mb1 or mb2 (GRUB from BIOS), uefi (GRUB from OVMF, Multiboot 2)."""
+    """One start of a machine. via: kernel (QEMU loads it itself, Multiboot 1), mb1 or mb2 (GRUB from BIOS), uefi (GRUB from OVMF, Multiboot 2),
+    pxe (the network card's iPXE, Multiboot 1)."""
     kernel: Path
     modules: list                     # [(path, command line)]
     machine: Machine
@@ -51,17 +53,28 @@ class Boot:
     def __post_init__(self):
         if isinstance(self.machine, str):
             self.machine = machine(self.machine)
-        if self.via not in ("kernel", "mb1", "mb2", "uefi"):
-            raise SystemExit(f"no way of booting is called '{self.via}'; there are: kernel mb1 mb2 uefi")
+        if self.via not in ("kernel", "mb1", "mb2", "uefi", "pxe"):
+            raise SystemExit(f"no way of booting is called '{self.via}'; there are: kernel mb1 mb2 uefi pxe")
         if self.machine.emulator == "bochs" and self.via not in ("mb1", "mb2"):
             raise SystemExit(f"{self.machine.name} boots from an ISO by BIOS only: mb1 or mb2")
 
     def iso(self, folder):
         return cached_iso(Path(folder) / "iso", self.kernel, self.modules, self.command_line, 1 if self.via == "mb1" else 2)
 
+    def network(self, place):
+        """A folder for QEMU's TFTP server: iPXE script, kernel and modules."""
+        place.mkdir(parents=True, exist_ok=True)
+        script = f"#!ipxe\nkernel hypervisor {self.command_line}\n"
+        shutil.copy(self.kernel, place / "hypervisor")
+        for number, (path, arguments) in enumerate(self.modules):
+            shutil.copy(path, place / f"module{number}")
+            script += f"module module{number} {arguments}\n"
+        (place / "boot.ipxe").write_text(script + "boot\n")
+        return place
+
     def qemu(self, folder):
         line = ["qemu-system-x86_64", "-machine", self.machine.chipset, "-cpu", self.machine.cpu, "-smp", str(self.cpus), "-m", str(self.memory),
-                "-display", "none", *(("-serial", "mon:stdio") if self.console else ("-monitor", "none", "-serial", "stdio")), "-no-reboot", "-nic", "none",
+                "-display", "none", *(("-serial", "mon:stdio") if self.console else ("-monitor", "none", "-serial", "stdio")), "-no-reboot",
                 "-device", "isa-debug-exit,iobase=0xf4,iosize=4", *self.machine.devices]
         if self.icount:
             line += ["-icount", "shift=0,sleep=off"]
@@ -69,7 +82,12 @@ class Boot:
             line += ["-kernel", str(self.kernel), "-append", self.command_line]
             if self.modules:
                 line += ["-initrd", ",".join(f"{path} {arguments}".strip().replace(",", ",,") for path, arguments in self.modules)]
+        if self.via == "pxe":
+            place = self.network(Path(folder) / "tftp")
+            line += ["-netdev", f"user,id=net,tftp={place},bootfile=boot.ipxe", "-device", "e1000,netdev=net", "-boot", "n"]
         else:
+            line += ["-nic", "none"]
+        if self.via in ("mb1", "mb2", "uefi"):
             line += ["-cdrom", str(self.iso(folder)), "-boot", "d"]
         if self.via == "uefi":
             line += ["-drive", f"if=pflash,format=raw,readonly=on,file={OVMF}/OVMF_CODE_4M.fd",
