@@ -29,12 +29,18 @@ static void ec_leave_chain(struct cpu *cpu, struct ec *ec)
     cpu->pending |= PENDING_CHECK;
 }
 
+static void portal_drop(struct cpu *cpu, struct object **portal)
+{
+    struct object *object = *portal;
+    __atomic_store_n(portal, 0, __ATOMIC_RELEASE);
+    if (object)
+        object_unref(cpu, object);
+}
+
 /* Unblocked by another CPU; if by the reply to a call there, the call is over. */
 static void ec_come_back(struct cpu *cpu, struct ec *ec)
 {
-    if (ec->remote_portal)
-        object_unref(cpu, ec->remote_portal);
-    ec->remote_portal = 0;
+    portal_drop(cpu, &ec->remote_portal);
     ec_unblock(cpu, ec);
 }
 
@@ -49,6 +55,15 @@ static void ec_arrive(struct cpu *cpu, struct inbox_item *item)
     ec->gone = true;
     timeout_cancel(cpu, &ec->timeout);
     ec_leave_chain(cpu, ec);
+    if (ec->notice)
+        reclaim_retire(cpu, ec->notice);
+    ec->notice = 0;
+    if (ec->revoking)
+        object_unref(cpu, &ec->revoking->object);
+    ec->revoking = 0;
+    /* Not later: a portal keeps its EC's memory, and two dead ECs that wait for each other would keep each other's. */
+    portal_drop(cpu, &ec->remote_portal);
+    portal_drop(cpu, &ec->oom_portal);
     object_unref(cpu, &ec->object);
 }
 
@@ -62,36 +77,19 @@ static void sc_arrive(struct cpu *cpu, struct inbox_item *item)
         inbox_post(cpu, sc->cpu, item);
         return;
     }
-    bool arrives = sc->state == SC_MOVING;
-    struct ec *host = !arrives ? 0 : sc->entering ? sc->portal->ec : sc->carried ? sc->start : 0;
-    if (host)
-        list_append(&host->visitors, &sc->visit);
+    if (sc->state == SC_MOVING && sc->carried)
+        list_append(&sc->start->visitors, &sc->visit);
     schedule_arrive(cpu, sc);
-    if (host)
-        remote_look_after(cpu, host);
 }
 
 const inbox_handler sc_inbox_handler = sc_arrive;
-
-/* A dead SC is in no queue any more: whoever called through it goes on without it. */
-static void sc_leave(struct cpu *cpu, struct sc *sc)
-{
-    list_remove(&sc->visit);
-    while (sc->carried) {
-        struct ec *caller = sc->carried;
-        sc->carried = caller->home_carried;
-        caller->home_carried = 0;
-        object_unref(cpu, &caller->object);
-    }
-    sc->entering = false;
-}
 
 void arrive_settle(struct cpu *cpu)
 {
     while (!list_empty(&cpu->dropped)) {
         struct sc *sc = CONTAINER(cpu->dropped.next, struct sc, link);
         list_remove(&sc->link);
-        sc_leave(cpu, sc);
+        remote_forget(cpu, sc);
         object_unref(cpu, &sc->object);
     }
 }

@@ -19,6 +19,9 @@ static inline void chain_enter(struct cpu *cpu, struct ec *ec, struct portal *po
     cpu->current = callee;
 }
 
+/* A hypercall's result beside the status codes: the frame is not to be touched (the EC blocks, helps, or another one goes on). */
+enum { OUTCOME_NONE = 0x100 };
+
 /* The running SC waits for a busy EC: it runs the end of that one's chain, or sleeps with it. 'self' tries again when its SC is resolved again. */
 void chain_help(struct cpu *cpu, struct ec *self, struct ec *busy);
 

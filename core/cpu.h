@@ -25,7 +25,9 @@ enum {
     PENDING_INBOX = 1 << 1,    /* other CPUs made SCs of ours ready */
     PENDING_FLUSH = 1 << 2,    /* drop cached translations */
     PENDING_RECLAIM = 1 << 3,  /* retired objects wait, or somebody waits for our quiescence */
-    PENDING_CHECK = 1 << 4     /* the current EC may have died or been recalled */
+    PENDING_CHECK = 1 << 4,    /* the current EC may have died or been recalled */
+    PENDING_SETTLE = 1 << 5,   /* cpu->unnamed is not empty */
+    PENDING_WINDOW = 1 << 6    /* interrupts first */
 };
 
 struct cpu {
@@ -52,12 +54,12 @@ struct cpu {
     struct treap *timeouts;
     uint64_t timer_deadline; /* what the timer is set to */
 
-    /* reclaim: the lists of what was retired since the grace period began, and of what waits for its end */
-    struct reclaim_item *retired, **retired_end, *waiting;
+    /* reclaim: the lists of what was retired since the grace period began, of what waits for its end, and of what can be freed */
+    struct reclaim_item *retired, **retired_end, *waiting, *due;
     uint32_t waiting_epoch;
     uint32_t epoch_seen;
 
-    /* objects whose last capability went in this kernel entry */
+    /* objects whose last capability is gone, until their type has done what there is to do */
     struct object *unnamed;
 
     /* cross_cpu */

@@ -23,7 +23,6 @@ static unsigned object_publish(struct cpu *cpu, struct ec *ec, word selector, st
         return NOVA_SUCCESS;
     object_name(object);
     object_unname(cpu, object);
-    object_settle(cpu);
     return inserted == OBJECT_OCCUPIED ? NOVA_BAD_CAP : NOVA_QUO_OOM;
 }
 
@@ -54,7 +53,6 @@ unsigned hypercall_create_pd(struct cpu *cpu, struct ec *ec, word *arg)
     if (status != NOVA_SUCCESS) {
         object_name(&pd->object);
         object_unname(cpu, &pd->object);
-        object_settle(cpu);
         return status;
     }
     return object_publish(cpu, ec, selector, &pd->object, cap.permissions);
@@ -98,11 +96,12 @@ static void sc_free(struct cpu *cpu, struct reclaim_item *item)
     object_unref(cpu, &payer->object);
 }
 
-static void sc_unnamed(struct cpu *cpu, struct object *object)
+static enum settle sc_unnamed(struct cpu *cpu, struct object *object)
 {
     struct sc *sc = CONTAINER(object, struct sc, object);
     sc->dead = true;
     inbox_post(cpu, sc->cpu, &sc->inbox);
+    return SETTLE_DONE;
 }
 
 const struct object_type sc_type = {{sc_free}, NOVA_SC, sc_unnamed};

@@ -39,16 +39,16 @@ static void ec_free(struct cpu *cpu, struct reclaim_item *item)
 {
     struct ec *ec = CONTAINER(item, struct ec, object.item);
     struct pd *payer = ec->object.payer, *pd = ec->pd;
-    if (ec->oom_portal)
-        object_unref(cpu, ec->oom_portal);
-    if (ec->remote_portal)
-        object_unref(cpu, ec->remote_portal);
     ec_memory_free(ec);
     object_unref(cpu, &pd->object);
     object_unref(cpu, &payer->object);
 }
 
-static void ec_unnamed(struct cpu *cpu, struct object *object) { ec_stop(cpu, CONTAINER(object, struct ec, object)); }
+static enum settle ec_unnamed(struct cpu *cpu, struct object *object)
+{
+    ec_stop(cpu, CONTAINER(object, struct ec, object));
+    return SETTLE_DONE;
+}
 
 const struct object_type ec_type = {{ec_free}, NOVA_EC, ec_unnamed};
 

@@ -57,11 +57,8 @@ struct ec {
 
     /* Calls to other CPUs, see remote.h. Of the caller: */
     struct object *remote_portal; /* a reference */
-    struct ec *remote_ec;         /* the portal's EC */
-    struct ec *home_start;        /* what the SC that left with the call goes on with when it is back */
-    struct ec *home_carried;      /* ... and whose call it carries then */
-    bool home_entering;           /* ... and whether it is still looking for that callee */
-    bool let_go;                  /* the SC is wanted back before the reply */
+    struct ec *remote_ec;         /* the portal's EC while the call lasts */
+    bool let_go;                  /* SCs are wanted back before the reply: the chain has changed */
     struct list visitors;         /* of the callee: SCs that brought calls, by sc->visit */
 
     struct nova_utcb *utcb; /* kernel address */
@@ -77,6 +74,11 @@ struct ec {
 
     struct waiter waiter; /* in a semaphore's queue */
     struct timeout timeout;
+
+    /* A revoke that is interrupted: whose space (a reference, 0 = none is under way), where to go on, and what to retire at its end. */
+    struct pd *revoking;
+    word progress;
+    struct reclaim_item *notice;
 
     struct object *oom_portal; /* a reference, or 0 */
     word utcb_page;

@@ -6,13 +6,14 @@
 
 void inbox_post(struct cpu *from, struct cpu *to, struct inbox_item *item)
 {
-    spin_lock(&to->inbox_lock);
-    bool link = list_empty(&item->link) && object_ref(item->object);
-    if (link)
-        list_append(&to->inbox, &item->link);
-    spin_unlock(&to->inbox_lock);
-    if (!link)
+    /* Two CPUs may post the same item to different ones at once (an SC moves): one wins, and the item is looked at after both have left their word. */
+    if (__atomic_exchange_n(&item->posted, 1, __ATOMIC_ACQ_REL))
         return;
+    if (!object_ref(item->object))
+        return;
+    spin_lock(&to->inbox_lock);
+    list_append(&to->inbox, &item->link);
+    spin_unlock(&to->inbox_lock);
     if (from == to)
         to->pending |= PENDING_INBOX;
     else
@@ -32,6 +33,7 @@ void inbox_deliver(struct cpu *cpu)
         if (!item)
             return;
         struct object *object = item->object;
+        __atomic_exchange_n(&item->posted, 0, __ATOMIC_ACQ_REL);
         item->deliver(cpu, item);
         object_unref(cpu, object);
     }

@@ -13,13 +13,15 @@ typedef void (*inbox_handler)(struct cpu *cpu, struct inbox_item *item);
 
 struct inbox_item {
     struct list link;
-    struct object *object; /* that it belongs to; a linked item holds a reference */
+    uint8_t posted;        /* on its way: set by the one who posts, taken back before it is delivered */
+    struct object *object; /* that it belongs to; a posted item holds a reference */
     inbox_handler deliver;
 };
 
 static inline void inbox_item_init(struct inbox_item *item, struct object *object, inbox_handler deliver)
 {
     list_init(&item->link);
+    item->posted = 0;
     item->object = object;
     item->deliver = deliver;
 }

@@ -11,8 +11,10 @@ unsigned ipc_call(struct cpu *cpu, struct ec *ec, struct portal *portal, bool no
 {
     struct ec *callee = portal->ec;
     if (__builtin_expect(callee->cpu != cpu, 0)) {
-        remote_call(cpu, ec, portal);
-        return OUTCOME_NONE;
+        /* Looked at from here first: going there means waiting behind whoever is busy. */
+        if (no_block && (__atomic_load_n(&callee->busy, __ATOMIC_RELAXED) || callee->dead))
+            return NOVA_COM_TIM;
+        return remote_call(cpu, ec, portal);
     }
     if (callee->dead)
         return NOVA_COM_TIM;
@@ -84,18 +86,20 @@ void ipc_resolve(struct cpu *cpu)
         }
         struct sc *sc = cpu->sc;
         sc->helping = false;
-        if (sc->entering) {
-            remote_enter(cpu, sc);
-            /* Entered or helping: its EC runs. Otherwise it has gone or sleeps. */
-            if (cpu->sc == sc && sc->state == SC_RUNNING)
+        if (sc->carried) {
+            enum remote_visit visit = remote_visit(cpu, sc);
+            if (visit == REMOTE_BUSY)
                 return;
-            continue;
+            if (visit == REMOTE_LEFT)
+                continue;
         }
         struct ec *end = ec_chain_end(sc->start);
         if (!sc->start->dead && !end->blocked) {
             cpu->current = end;
             return;
         }
+        if (!sc->start->dead && end->remote_ec && remote_follow(cpu, sc, end))
+            continue;
         /* Nothing to run: sleep with the end of the chain; with a dead EC, for good. */
         schedule_sleep(cpu);
         if (!sc->start->dead)

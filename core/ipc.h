@@ -7,9 +7,6 @@
 
 #include "core/remote.h"
 
-/* A hypercall's result beside the status codes: the frame is not to be touched (the EC blocks, helps, or another one goes on). */
-enum { OUTCOME_NONE = 0x100 };
-
 /* Calls a portal for ec, the current EC. Status, or OUTCOME_NONE. no_block: do not wait for a busy callee. */
 unsigned ipc_call(struct cpu *cpu, struct ec *ec, struct portal *portal, bool no_block);
 

@@ -12,18 +12,26 @@
 /* Steps of one EC's unfinished work before interrupts get a chance. */
 enum { LEAVE_STEPS = 16 };
 
-/* What other CPUs and this one left to do, except reclaim: that comes last. */
-static void attend(struct cpu *cpu)
+/* What other CPUs and this one left to do, except reclaim: that comes last. False = interrupts have to get in before the rest. */
+static bool attend(struct cpu *cpu)
 {
     cpu->pending |= __atomic_exchange_n(&cpu->posted, 0, __ATOMIC_SEQ_CST);
     if (cpu->pending & PENDING_FLUSH)
         shootdown_serve(cpu);
-    if (cpu->pending & PENDING_INBOX)
+    if (cpu->pending & PENDING_SETTLE && object_settle(cpu))
+        cpu->pending &= ~(uint32_t)PENDING_SETTLE;
+    if (cpu->pending & PENDING_INBOX) {
+        cpu->pending &= ~(uint32_t)PENDING_INBOX;
         inbox_deliver(cpu);
-    if (cpu->pending & (PENDING_SCHEDULE | PENDING_CHECK))
+    }
+    if (cpu->pending & (PENDING_SCHEDULE | PENDING_CHECK)) {
+        cpu->pending &= ~(uint32_t)PENDING_CHECK;
         ipc_resolve(cpu);
+    }
     arrive_settle(cpu);
-    cpu->pending &= PENDING_RECLAIM;
+    bool window = cpu->pending & (PENDING_SETTLE | PENDING_WINDOW);
+    cpu->pending &= ~(uint32_t)(PENDING_FLUSH | PENDING_WINDOW);
+    return !window;
 }
 
 /* One step of what the EC has to do before it can run user code. */
@@ -68,8 +76,11 @@ static struct frame *switch_to(struct cpu *cpu, struct ec *ec)
 static __attribute__((noinline)) struct frame *leave_slowly(struct cpu *cpu)
 {
     for (unsigned steps = 0;;) {
-        if ((cpu->pending & ~(uint32_t)PENDING_RECLAIM) | __atomic_load_n(&cpu->posted, __ATOMIC_RELAXED))
-            attend(cpu);
+        if ((cpu->pending & ~(uint32_t)PENDING_RECLAIM) | __atomic_load_n(&cpu->posted, __ATOMIC_RELAXED)) {
+            if (!attend(cpu))
+                return 0;
+            continue;
+        }
         struct ec *ec = cpu->current;
         if (ec->unfinished) {
             if (++steps > LEAVE_STEPS)
@@ -77,8 +88,6 @@ static __attribute__((noinline)) struct frame *leave_slowly(struct cpu *cpu)
             proceed(cpu, ec);
             continue;
         }
-        if (cpu->pending & ~(uint32_t)PENDING_RECLAIM)
-            continue;
         if (ec != cpu->resumed)
             switch_to(cpu, ec);
         if (!cpu->pending)

@@ -6,6 +6,9 @@
 
 #include "core/lib/assert.h"
 
+/* Objects that end in one go: stopping an EC, the dearest, takes a few hundred instructions and a shoot-down. */
+enum { SETTLE_STEPS = 16 };
+
 bool object_ref(struct object *object)
 {
     uint32_t refs = __atomic_load_n(&object->refs, __ATOMIC_RELAXED);
@@ -27,20 +30,30 @@ void object_name(struct object *object) { __atomic_fetch_add(&object->caps, 1, _
 void object_unname(struct cpu *cpu, struct object *object)
 {
     ASSERT(object->caps);
-    if (__atomic_sub_fetch(&object->caps, 1, __ATOMIC_ACQ_REL))
-        return;
-    object->item.next = cpu->unnamed ? &cpu->unnamed->item : 0;
-    cpu->unnamed = object;
+    if (!__atomic_sub_fetch(&object->caps, 1, __ATOMIC_ACQ_REL))
+        object_queue(cpu, object);
 }
 
-void object_settle(struct cpu *cpu)
+void object_queue(struct cpu *cpu, struct object *object)
 {
-    while (cpu->unnamed) {
+    object->item.next = cpu->unnamed ? &cpu->unnamed->item : 0;
+    cpu->unnamed = object;
+    cpu->pending |= PENDING_SETTLE;
+}
+
+bool object_settle(struct cpu *cpu)
+{
+    for (unsigned steps = 0; cpu->unnamed && steps < SETTLE_STEPS; steps++) {
+        /* Off the list first: a step may put other objects there. */
         struct object *object = cpu->unnamed;
         struct reclaim_item *next = object->item.next;
         cpu->unnamed = next ? CONTAINER(next, struct object, item) : 0;
         const struct object_type *type = CONTAINER(object->item.class, const struct object_type, class);
-        type->unnamed(cpu, object);
-        object_unref(cpu, object);
+        switch (type->unnamed(cpu, object)) {
+        case SETTLE_AGAIN: object_queue(cpu, object); return false;
+        case SETTLE_DONE: object_unref(cpu, object); break;
+        case SETTLE_FREED: break;
+        }
     }
+    return !cpu->unnamed;
 }

@@ -15,10 +15,18 @@ struct object {
     struct pd *payer;         /* a reference: the account that paid lives as long as the object */
 };
 
+/* What is left to do for an object after a bounded step. */
+enum settle {
+    SETTLE_DONE,  /* nothing: the reference of the capabilities can go */
+    SETTLE_AGAIN, /* more: call again, interrupts come in between */
+    SETTLE_FREED  /* the object is no more */
+};
+
 struct object_type {
-    struct reclaim_class class;                              /* must be first */
-    unsigned number;                                         /* enum nova_object_type */
-    void (*unnamed)(struct cpu *cpu, struct object *object); /* the last capability is gone; called without locks */
+    struct reclaim_class class; /* must be first */
+    unsigned number;            /* enum nova_object_type */
+    enum settle (*unnamed)(struct cpu *cpu,
+                           struct object *object); /* the last capability is gone; called without locks, does a bounded step */
 };
 
 /* A new object: one reference, for its capabilities. payer's own reference is the caller's business. */
@@ -42,8 +50,13 @@ void object_unref(struct cpu *cpu, struct object *object);
 /* One more capability names the object. Only while another does, or when it is new. */
 void object_name(struct object *object);
 
-/* One capability less. The last one puts the object on cpu->unnamed; object_settle does the rest when no lock is held. */
+/* One capability less. The last one puts the object on cpu->unnamed; object_settle does the rest before this CPU runs user code again. */
 void object_unname(struct cpu *cpu, struct object *object);
-void object_settle(struct cpu *cpu);
+
+/* Puts an object on cpu->unnamed: its type's 'unnamed' is called until it is done. */
+void object_queue(struct cpu *cpu, struct object *object);
+
+/* A bounded amount of what the objects on cpu->unnamed need; without locks. True = nothing left. */
+bool object_settle(struct cpu *cpu);
 
 #endif

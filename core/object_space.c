@@ -100,21 +100,32 @@ enum object_insert object_space_insert(struct object_space *space, word selector
     return result;
 }
 
-void object_space_fini(struct object_space *space)
+/* Frees the pages that a table points to; true = all are free. */
+static bool table_fini(struct object_space *space, word *table, unsigned *max)
 {
-    word root = space->root;
-    unsigned height = root & HEIGHT_MASK;
-    word *top = (word *)(root & ~(PAGE_SIZE - 1));
-    if (!root)
-        return;
-    for (word i = 0; height && i < (word)1 << TABLE_BITS; i++) {
-        word *middle = (word *)top[i];
-        for (word j = 0; middle && height == 2 && j < (word)1 << TABLE_BITS; j++)
-            if (middle[j])
-                account_page_free(space->space.account, (void *)middle[j], 0);
-        if (middle)
-            account_page_free(space->space.account, middle, 0);
+    for (word i = 0; i < (word)1 << TABLE_BITS; i++) {
+        if (!table[i])
+            continue;
+        if (!(*max)--)
+            return false;
+        account_page_free(space->space.account, (void *)table[i], 0);
+        table[i] = 0;
     }
+    return true;
+}
+
+bool object_space_fini(struct object_space *space, unsigned max)
+{
+    unsigned height = space->root & HEIGHT_MASK;
+    word *top = (word *)(space->root & ~(PAGE_SIZE - 1));
+    if (!top)
+        return true;
+    for (word i = 0; height == 2 && i < (word)1 << TABLE_BITS; i++)
+        if (top[i] && !table_fini(space, (word *)top[i], &max))
+            return false;
+    if (height && !table_fini(space, top, &max))
+        return false;
     account_page_free(space->space.account, top, 0);
     space->root = 0;
+    return true;
 }

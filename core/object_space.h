@@ -95,7 +95,7 @@ void slot_fill(struct object_space *space, struct mapping *slot, word selector, 
 enum object_insert { OBJECT_INSERTED, OBJECT_OCCUPIED, OBJECT_NO_MEMORY };
 enum object_insert object_space_insert(struct object_space *space, word selector, struct object *object, unsigned permissions);
 
-/* Gives all table pages back; the space is empty. */
-void object_space_fini(struct object_space *space);
+/* Gives table pages back, at most max at a time; true = all. The space is empty and nobody looks anything up in it any more. */
+bool object_space_fini(struct object_space *space, unsigned max);
 
 #endif

@@ -7,7 +7,9 @@
 
 #include "core/lib/assert.h"
 #include "core/page_alloc.h"
-#include "hal/physical.h"
+
+/* Tables that are given back in one go. */
+enum { RELEASE_STEP = 32 };
 
 static void spaces_init(struct pd *pd)
 {
@@ -31,36 +33,41 @@ struct pd *pd_create(struct pd *payer)
     account_init(&pd->account);
     spaces_init(pd);
     list_init(&pd->ecs);
+    pd->root_page = root;
     mmu_init(&pd->mmu, root);
     return pd;
 }
 
-static void mmu_release(struct pd *pd)
+static struct account *page_owner(struct pd *pd, void *page)
 {
-    void *root = phys_to_virt(pd->mmu.root[MMU_HOST] & ~(paddr_t)(PAGE_SIZE - 1));
-    struct page_reserve pages = {0, 0};
-    bool complete;
-    do {
-        complete = mmu_fini(&pd->mmu, &pages, 64);
-        while (pages.count) {
-            void *page = page_reserve_take(&pages);
-            struct account *account = page == root ? &pd->object.payer->account : &pd->account;
-            account_page_free(account, page, 0);
-        }
-    } while (!complete);
-    if (pd->mmu.io_bitmap)
-        account_page_free(&pd->account, (void *)(word)pd->mmu.io_bitmap, IO_BITMAP_ORDER);
+    return page == pd->root_page ? &pd->object.payer->account : &pd->account;
 }
 
-void pd_destroy(struct cpu *cpu, struct pd *pd)
+/* A bounded number of page tables; true = all are free. */
+static bool mmu_release(struct pd *pd)
+{
+    struct page_reserve pages = {0, 0};
+    bool complete = mmu_fini(&pd->mmu, &pages, RELEASE_STEP);
+    while (pages.count) {
+        void *page = page_reserve_take(&pages);
+        account_page_free(page_owner(pd, page), page, 0);
+    }
+    return complete;
+}
+
+bool pd_destroy(struct cpu *cpu, struct pd *pd)
 {
     struct pd *payer = pd->object.payer;
-    space_empty(cpu, &pd->spaces);
-    mmu_release(pd);
-    object_space_fini(&pd->spaces.objects);
+    if (!space_empty_objects(cpu, &pd->spaces) || !space_empty_ranges(cpu, &pd->spaces) || !mmu_release(pd))
+        return false;
+    if (!object_space_fini(&pd->spaces.objects, RELEASE_STEP))
+        return false;
+    if (pd->mmu.io_bitmap)
+        account_page_free(&pd->account, (void *)(word)pd->mmu.io_bitmap, IO_BITMAP_ORDER);
     ASSERT(!pd->account.quota.used);
     pd->account.quota.lower = 0;
     quota_move(&pd->account.quota, &payer->account.quota, pd->account.quota.limit);
     slab_free(&payer->account, pd, sizeof *pd);
     object_unref(cpu, &payer->object);
+    return true;
 }

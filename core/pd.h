@@ -13,11 +13,13 @@ struct pd {
     struct spaces spaces;
     struct account account;
     struct mmu mmu;
+    void *root_page;          /* of the host view; on the payer's account, as the PD itself */
     word cpus[CPU_SET_WORDS]; /* CPUs that may hold translations of mmu */
     struct spinlock ecs_lock; /* covers ecs */
     struct list ecs;          /* its ECs, by ec->sibling */
     bool root;                /* may take from the kernel */
     bool dying;               /* the last capability is gone: no new ECs */
+    bool unreferenced;        /* the last reference is gone, too, and a grace period */
 };
 
 extern const struct object_type pd_type;
@@ -25,8 +27,8 @@ extern const struct object_type pd_type;
 /* A PD without quota, paid by payer (0 for the first one: straight from the pool); 0 = payer's account is exhausted. */
 struct pd *pd_create(struct pd *payer);
 
-/* Undoes pd_create for a PD that nobody has seen, and is how the last reference ends: spaces emptied, quota back to the payer. */
-void pd_destroy(struct cpu *cpu, struct pd *pd);
+/* A bounded step of the end of a PD without references: spaces are emptied, tables freed, the quota goes back to the payer. True = it is gone. */
+bool pd_destroy(struct cpu *cpu, struct pd *pd);
 
 /* The account that pays for an object made for this PD; takes the object's reference on its payer. False = the PD is dying. */
 static inline bool pd_pay(struct pd *pd) { return object_ref(&pd->object); }

@@ -15,10 +15,11 @@ static void portal_free(struct cpu *cpu, struct reclaim_item *item)
     object_unref(cpu, &payer->object);
 }
 
-static void portal_unnamed(struct cpu *cpu, struct object *object)
+static enum settle portal_unnamed(struct cpu *cpu, struct object *object)
 {
     (void)cpu;
     (void)object;
+    return SETTLE_DONE;
 }
 
 const struct object_type portal_type = {{portal_free}, NOVA_PT, portal_unnamed};

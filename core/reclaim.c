@@ -5,6 +5,9 @@
  */
 #include "core/reclaim.h"
 
+/* Items that are freed in one go. */
+enum { FREE_STEPS = 32 };
+
 static uint32_t reclaim_epoch;
 
 struct cpu *cpu_table[NOVA_CPUS];
@@ -48,20 +51,35 @@ static void report_quiescence(struct cpu *cpu)
         post_others(cpu);
 }
 
+/* Frees some of what is due; true = all of it, and nothing came of it that has to be done before the rest is freed. */
+static bool free_due(struct cpu *cpu)
+{
+    for (unsigned steps = 0; cpu->due; steps++) {
+        if (steps == FREE_STEPS) {
+            cpu->pending |= PENDING_RECLAIM | PENDING_WINDOW;
+            return false;
+        }
+        struct reclaim_item *item = cpu->due;
+        cpu->due = item->next;
+        item->class->free(cpu, item);
+    }
+    if (cpu->pending & PENDING_SETTLE) {
+        cpu->pending |= PENDING_RECLAIM;
+        return false;
+    }
+    return true;
+}
+
 void reclaim_poll(struct cpu *cpu)
 {
     report_quiescence(cpu);
-    for (;;) {
+    while (free_due(cpu)) {
         if (cpu->waiting) {
             if (!epoch_complete(cpu->waiting_epoch))
                 return;
-            struct reclaim_item *item = cpu->waiting;
+            cpu->due = cpu->waiting;
             cpu->waiting = 0;
-            while (item) {
-                struct reclaim_item *next = item->next;
-                item->class->free(cpu, item);
-                item = next;
-            }
+            continue;
         }
         if (!cpu->retired)
             return;

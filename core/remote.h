@@ -1,31 +1,43 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Calls to portals of another CPU: the caller's SC itself goes there, with its priority and what is left of its slice, runs the callee as if it were at home, and comes
- * back with the reply. Nothing is allocated for it, so no call can get lost for want of anything.
+ * Calls to portals of another CPU. An SC runs the end of the call chain that begins at its own EC, wherever that is: when the chain leads to a caller A that waits for
+ * an EC R of another CPU (WAIT_REMOTE, A->remote_ec == R), the SC goes to that CPU, with its priority and what is left of its slice, and runs R there. When that
+ * call is over it goes home and looks again. Nothing is allocated and nothing about the way is remembered, so no call can get lost, whoever helps or dies.
  *
- * A = the caller, blocked on its own CPU (WAIT_REMOTE). S = the SC: S->carried == A from the moment it leaves until it is back. On the callee's CPU S is in
- * callee->visitors; first S->entering (the callee may be busy), then S->start == callee and callee->caller == A. S->carried and callee->caller are references.
+ * A visiting SC has carried == A and start == R, both references, and is in R->visitors. A->remote_ec is set by A's CPU, and cleared by R's CPU when the call is
+ * over, before A is woken: as long as it names R, the visit is good. R->caller == A (a reference) once the call has entered R.
  */
 #ifndef CORE_REMOTE_H
 #define CORE_REMOTE_H
 
-#include "core/message.h"
 #include "core/chain.h"
+#include "core/message.h"
 #include "core/semaphore.h"
 
-/* Starts a call from ec, the current EC, to a portal whose EC is on another CPU. The running SC leaves this CPU. */
-void remote_call(struct cpu *cpu, struct ec *ec, struct portal *portal);
+/* Starts a call from ec, the current EC, to a portal whose EC is on another CPU: ec is blocked, and its SC follows when it is resolved. */
+unsigned remote_call(struct cpu *cpu, struct ec *ec, struct portal *portal);
 
-/* Resolves a running SC that is still entering: enters the callee, helps it, or sends the SC home with an error. */
-void remote_enter(struct cpu *cpu, struct sc *sc);
+/* The running SC follows the call of this blocked caller to another CPU. False = the call is just over: nothing to follow. */
+bool remote_follow(struct cpu *cpu, struct sc *sc, struct ec *caller);
+
+/* For a running SC that visits: what it can do here. */
+enum remote_visit {
+    REMOTE_RUN,  /* the call has entered: the chain from start on is to be run */
+    REMOTE_BUSY, /* cpu->current has been set: it helps whoever keeps R busy */
+    REMOTE_LEFT  /* it sleeps or is on its way home: look at cpu->sc again */
+};
+enum remote_visit remote_visit(struct cpu *cpu, struct sc *sc);
+
+/* The reply of ec to a caller on another CPU. */
+void remote_reply(struct cpu *cpu, struct ec *ec, struct ec *caller, struct semaphore *semaphore);
 
 /* A dying EC's part in calls between CPUs: as the callee, and as the last caller of the chain that starts at it. */
 void remote_leave(struct cpu *cpu, struct ec *ec);
 
-/* SCs that visit this EC for callers that are gone or want them back go home. */
+/* On the callee's CPU: callers that died, SCs that are wanted back. */
 void remote_look_after(struct cpu *cpu, struct ec *ec);
 
-/* The callee's reply to a caller on another CPU. */
-void remote_reply(struct cpu *cpu, struct ec *ec, struct ec *caller, struct semaphore *semaphore);
+/* An SC's visit is over; it is in no queue. */
+void remote_forget(struct cpu *cpu, struct sc *sc);
 
 #endif

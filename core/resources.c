@@ -5,17 +5,27 @@
 #include "core/hypercall.h"
 #include "core/transfer.h"
 
-/* Waits for a grace period with everything that was retired before, and then ups a semaphore. */
+/*
+ * Ups a semaphore when what a revoke freed is really free. It is retired behind the objects of the revoke, and once more for what those held in turn: an EC
+ * its PD, and that its spaces.
+ */
 struct notice {
     struct reclaim_item item;
     struct semaphore *semaphore; /* a reference */
     struct pd *payer;            /* a reference */
+    unsigned rounds;
 };
+
+enum { NOTICE_ROUNDS = 8 };
 
 static void notice_free(struct cpu *cpu, struct reclaim_item *item)
 {
     struct notice *notice = CONTAINER(item, struct notice, item);
     struct pd *payer = notice->payer;
+    if (--notice->rounds) {
+        reclaim_retire(cpu, item);
+        return;
+    }
     semaphore_up(cpu, notice->semaphore);
     object_unref(cpu, &notice->semaphore->object);
     slab_free(&payer->account, notice, sizeof *notice);
@@ -39,25 +49,52 @@ static struct notice *notice_create(struct cpu *cpu, struct ec *ec, struct semap
         object_unref(cpu, &semaphore->object);
         return 0;
     }
-    *notice = (struct notice){.item.class = &notice_class, .semaphore = semaphore, .payer = payer};
+    *notice = (struct notice){.item.class = &notice_class, .semaphore = semaphore, .payer = payer, .rounds = NOTICE_ROUNDS};
     return notice;
 }
 
-unsigned hypercall_revoke(struct cpu *cpu, struct ec *ec, word *arg)
+/* Selectors are looked at only once; the space is 0 if something is wrong, then *status says what. */
+static struct pd *revoke_begin(struct cpu *cpu, struct ec *ec, const word *arg, unsigned *status)
 {
     word selector = arg_selector(arg);
-    unsigned flags = arg_flags(arg);
+    struct pd *pd = arg_flags(arg) & NOVA_REVOKE_REMOTE ? FIND(pd, ec, arg[2], 0) : ec->pd;
     struct semaphore *semaphore = selector ? FIND(semaphore, ec, selector, NOVA_SM_UP_PERM) : 0;
-    struct pd *pd = flags & NOVA_REVOKE_REMOTE ? FIND(pd, ec, arg[2], 0) : ec->pd;
-    struct notice *notice = 0;
+    *status = NOVA_BAD_CAP;
     if (!pd || (selector && !semaphore))
-        return NOVA_BAD_CAP;
-    if (semaphore && !(notice = notice_create(cpu, ec, semaphore)))
-        return NOVA_QUO_OOM;
-    unsigned status = space_revoke(cpu, &pd->spaces, arg[1], flags & NOVA_REVOKE_SELF, flags & NOVA_REVOKE_KEEP);
-    if (notice)
-        reclaim_retire(cpu, &notice->item);
-    return status;
+        return 0;
+    struct notice *notice = semaphore ? notice_create(cpu, ec, semaphore) : 0;
+    *status = NOVA_QUO_OOM;
+    if (semaphore && !notice)
+        return 0;
+    ec->notice = notice ? &notice->item : 0;
+    ec->progress = 0;
+    return pd;
+}
+
+/* Goes on after interrupts until all is done. */
+unsigned hypercall_revoke(struct cpu *cpu, struct ec *ec, word *arg)
+{
+    unsigned flags = arg_flags(arg), status;
+    struct pd *pd = ec->revoking ? ec->revoking : revoke_begin(cpu, ec, arg, &status);
+    if (!pd)
+        return status;
+    enum revoke_result result =
+        space_revoke(cpu, &pd->spaces, arg[1], flags & NOVA_REVOKE_SELF, flags & NOVA_REVOKE_KEEP, &ec->progress);
+    /* What it took the names from has to be retired before the notice is. */
+    if (result == REVOKE_AGAIN || (result == REVOKE_DONE && cpu->unnamed)) {
+        /* It may have lost its last name by this very revoke: then there is nothing left to go on with. */
+        if (!ec->revoking && object_ref(&pd->object))
+            ec->revoking = pd;
+        if (ec->revoking)
+            return hypercall_again(cpu, ec);
+    }
+    if (ec->revoking)
+        object_unref(cpu, &pd->object);
+    ec->revoking = 0;
+    if (ec->notice)
+        reclaim_retire(cpu, ec->notice);
+    ec->notice = 0;
+    return result == REVOKE_NO_MEMORY ? NOVA_QUO_OOM : NOVA_SUCCESS;
 }
 
 static unsigned misc_delegate(struct ec *ec, word *arg)

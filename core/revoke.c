@@ -10,9 +10,21 @@
 struct revocation {
     struct cpu *cpu;
     unsigned permissions;
+    bool self, keep;
     struct stale_set stale;
     bool no_memory;
+    unsigned budget; /* steps left; at 0 the rest is for the next call */
 };
+
+/* Mappings that are changed or looked at in one call: with about 300 instructions for each of the first kind some way below the bound of design.md. */
+enum { REVOKE_CHANGES = 32, REVOKE_LOOKS = 16 * REVOKE_CHANGES, CHANGE_COST = REVOKE_LOOKS / REVOKE_CHANGES };
+
+static void spend(struct revocation *revocation, unsigned steps)
+{
+    revocation->budget -= steps < revocation->budget ? steps : revocation->budget;
+}
+
+static bool stopped(const struct revocation *revocation) { return revocation->no_memory || !revocation->budget; }
 
 static struct range_space *range_space_of(struct space *space) { return CONTAINER(space, struct range_space, space); }
 
@@ -30,6 +42,7 @@ static void slot_revoke(struct revocation *revocation, struct mapping *slot)
     unsigned left = cap.permissions & ~revocation->permissions;
     if (!cap.object || left == cap.permissions)
         return;
+    spend(revocation, CHANGE_COST);
     spin_lock(&slot->space->lock);
     if (left)
         __atomic_store_n(&slot->value, (word)cap.object | left, __ATOMIC_RELEASE);
@@ -70,6 +83,7 @@ static void range_revoke(struct revocation *revocation, struct range *range, wor
     /* Cut even where nothing is lost: its parent may be cut at the same places, and no child may reach across. */
     if ((range = range_isolate(revocation, range, from, end)) && left != range->mapping.rights) {
         struct mapping *m = &range->mapping;
+        spend(revocation, CHANGE_COST);
         range_protect(space, range, m->base, range_end(range), left);
         stale_add(&revocation->stale, space, m->base, range->count);
         m->rights = (uint8_t)left;
@@ -100,6 +114,7 @@ static void range_drop(struct revocation *revocation, struct range *range, word 
         return;
     spin_lock(&space->space.lock);
     if ((range = range_isolate(revocation, range, from, end))) {
+        spend(revocation, CHANGE_COST);
         range_protect(space, range, range->mapping.base, range_end(range), 0);
         stale_add(&revocation->stale, space, range->mapping.base, range->count);
         mapping_unlink(&range->mapping);
@@ -108,10 +123,31 @@ static void range_drop(struct revocation *revocation, struct range *range, word 
     spin_unlock(&space->space.lock);
 }
 
-/* Everything in [first, last] of one space of ranges. */
-static void ranges_revoke(struct revocation *revocation, struct range_space *space, word first, word last, bool self, bool keep)
+/* What derives from a mapping, children first, and the mapping itself if it is to be. True = all of it is done. */
+static bool tree_revoke(struct revocation *revocation, struct mapping *top, word from, word end)
 {
-    for (word at = first; !revocation->no_memory;) {
+    bool slots = top->space->type == NOVA_CRD_OBJ;
+    for (struct mapping *m = mapping_walk_first(top), *next; m != top; m = next) {
+        next = mapping_walk_next(m);
+        if (slots)
+            slot_revoke(revocation, m);
+        else
+            range_revoke(revocation, range_of(m), from, end);
+        if (stopped(revocation))
+            return false;
+    }
+    if (revocation->self && slots)
+        slot_revoke(revocation, top);
+    else if (revocation->self)
+        range_revoke(revocation, range_of(top), from, end);
+    return !revocation->no_memory;
+}
+
+/* Everything in [at, last] of one space of ranges; returns where to go on, beyond last at the end. */
+static word ranges_revoke(struct revocation *revocation, struct range_space *space, word at, word last)
+{
+    while (!stopped(revocation)) {
+        spend(revocation, 1);
         spin_lock(&space->space.lock);
         struct range *range = range_next(space, at);
         bool found = range && range->mapping.base <= last;
@@ -120,7 +156,7 @@ static void ranges_revoke(struct revocation *revocation, struct range_space *spa
         uint8_t lock = found ? range->mapping.lock : 0;
         spin_unlock(&space->space.lock);
         if (!found)
-            return;
+            return last + 1;
 
         mapping_lock(lock);
         spin_lock(&space->space.lock);
@@ -131,82 +167,93 @@ static void ranges_revoke(struct revocation *revocation, struct range_space *spa
             struct mapping *top = &range->mapping;
             word stop = word_min(range_end(range) - 1, last);
             word from = top->value + (at - top->base), end = from + (stop - at) + 1;
-            if (keep)
+            bool done = true;
+            if (revocation->keep) {
                 range_drop(revocation, range, from, end);
-            else {
-                for (struct mapping *m = mapping_walk_first(top), *next; m != top && !revocation->no_memory; m = next) {
-                    next = mapping_walk_next(m);
-                    range_revoke(revocation, range_of(m), from, end);
-                }
-                if (self && !revocation->no_memory)
-                    range_revoke(revocation, range, from, end);
-            }
-            at = stop;
+                done = !revocation->no_memory;
+            } else
+                done = tree_revoke(revocation, top, from, end);
+            if (done)
+                at = stop + 1;
         }
         mapping_unlock(lock);
-        if (same && at++ == last)
-            return;
+        if (at > last || !at)
+            return last + 1;
     }
+    return at;
 }
 
-static void objects_revoke(struct revocation *revocation, struct object_space *space, word first, word last, bool self, bool keep)
+static word objects_revoke(struct revocation *revocation, struct object_space *space, word at, word last)
 {
-    for (word at = first; (at = object_space_skip(space, at, last + 1)) <= last; at++) {
+    while (!stopped(revocation)) {
+        spend(revocation, 1);
+        at = object_space_skip(space, at, last + 1);
+        if (at > last)
+            return at;
         struct mapping *slot = object_space_slot(space, at);
-        if (!slot->value)
+        if (!slot->value) {
+            at++;
             continue;
-        uint8_t lock = __atomic_load_n(&slot->lock, __ATOMIC_RELAXED);
-        mapping_lock(lock);
-        bool same = slot->lock == lock;
-        if (same && slot->value && keep) {
-            spin_lock(&space->space.lock);
-            mapping_unlink(slot);
-            slot_clear(revocation->cpu, slot);
-            spin_unlock(&space->space.lock);
-        } else if (same && slot->value) {
-            for (struct mapping *m = mapping_walk_first(slot), *next; m != slot; m = next) {
-                next = mapping_walk_next(m);
-                slot_revoke(revocation, m);
-            }
-            if (self)
-                slot_revoke(revocation, slot);
         }
+        uint8_t lock = __atomic_load_n(&slot->lock, __ATOMIC_RELAXED);
+        bool done = true;
+        mapping_lock(lock);
+        if (slot->value && slot->lock == lock) {
+            if (!revocation->keep)
+                done = tree_revoke(revocation, slot, 0, 0);
+            else {
+                spend(revocation, CHANGE_COST);
+                spin_lock(&space->space.lock);
+                mapping_unlink(slot);
+                slot_clear(revocation->cpu, slot);
+                spin_unlock(&space->space.lock);
+            }
+        } else
+            done = !slot->value;
         mapping_unlock(lock);
-        if (!same)
-            at--;
+        if (done)
+            at++;
     }
+    return at;
 }
 
-enum nova_status space_revoke(struct cpu *cpu, struct spaces *spaces, word crd, bool self, bool keep)
+/* One step in one space; true = the end is reached. */
+static bool step(struct revocation *revocation, struct spaces *spaces, unsigned type, word *at, word last)
 {
-    struct revocation revocation = {.cpu = cpu, .permissions = nova_crd_perm(crd), .stale = {.count = 0}};
+    switch (type) {
+    case NOVA_CRD_MEM: *at = ranges_revoke(revocation, &spaces->memory, *at, last); break;
+    case NOVA_CRD_PIO: *at = ranges_revoke(revocation, &spaces->ports, *at, last); break;
+    case NOVA_CRD_OBJ: *at = objects_revoke(revocation, &spaces->objects, *at, last); break;
+    }
+    shootdown(revocation->cpu, &revocation->stale);
+    return *at > last;
+}
+
+enum revoke_result space_revoke(struct cpu *cpu, struct spaces *spaces, word crd, bool self, bool keep, word *progress)
+{
+    struct revocation revocation = {
+        .cpu = cpu, .permissions = nova_crd_perm(crd), .self = self, .keep = keep, .budget = REVOKE_LOOKS};
     word first, last;
     if (nova_crd_type(crd) == NOVA_CRD_NULL || !crd_range(crd, &first, &last))
-        return NOVA_SUCCESS;
-    switch (nova_crd_type(crd)) {
-    case NOVA_CRD_MEM: ranges_revoke(&revocation, &spaces->memory, first, last, self, keep); break;
-    case NOVA_CRD_PIO: ranges_revoke(&revocation, &spaces->ports, first, last, self, keep); break;
-    case NOVA_CRD_OBJ: objects_revoke(&revocation, &spaces->objects, first, last, self, keep); break;
-    }
-    shootdown(cpu, &revocation.stale);
-    object_settle(cpu);
-    return revocation.no_memory ? NOVA_QUO_OOM : NOVA_SUCCESS;
+        return REVOKE_DONE;
+    word at = first + *progress;
+    bool done = step(&revocation, spaces, nova_crd_type(crd), &at, last);
+    *progress = at - first;
+    return done ? REVOKE_DONE : revocation.no_memory ? REVOKE_NO_MEMORY : REVOKE_AGAIN;
 }
 
-void space_empty_objects(struct cpu *cpu, struct spaces *spaces)
+static bool empty(struct cpu *cpu, struct spaces *spaces, unsigned type)
 {
-    struct revocation all = {.cpu = cpu, .permissions = NOVA_PERM_ALL, .stale = {.count = 0}};
-    objects_revoke(&all, &spaces->objects, 0, space_limit(NOVA_CRD_OBJ), true, false);
+    struct revocation all = {.cpu = cpu, .permissions = NOVA_PERM_ALL, .self = true, .budget = REVOKE_LOOKS};
+    word at = 0;
+    return step(&all, spaces, type, &at, space_limit(type));
 }
 
-void space_empty(struct cpu *cpu, struct spaces *spaces)
+bool space_empty_objects(struct cpu *cpu, struct spaces *spaces) { return empty(cpu, spaces, NOVA_CRD_OBJ); }
+
+bool space_empty_ranges(struct cpu *cpu, struct spaces *spaces)
 {
-    struct revocation all = {.cpu = cpu, .permissions = NOVA_PERM_ALL, .stale = {.count = 0}};
-    ranges_revoke(&all, &spaces->memory, 0, space_limit(NOVA_CRD_MEM), true, false);
-    ranges_revoke(&all, &spaces->ports, 0, space_limit(NOVA_CRD_PIO), true, false);
-    shootdown(cpu, &all.stale);
-    space_empty_objects(cpu, spaces);
-    object_settle(cpu);
+    return empty(cpu, spaces, NOVA_CRD_MEM) && empty(cpu, spaces, NOVA_CRD_PIO);
 }
 
 void space_take_memory(struct cpu *cpu, struct spaces *spaces, word page, word count)

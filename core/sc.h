@@ -35,10 +35,9 @@ struct sc {
     bool dead;     /* no capability names it any more */
 
     /* A call to another CPU, see remote.h. */
-    bool entering;         /* has not found the callee idle yet */
-    struct ec *carried;    /* the caller, a reference; 0 = at home */
-    struct portal *portal; /* while entering; kept alive by the caller */
-    struct list visit;     /* in the callee's visitors */
+    struct ec *carried; /* the caller, a reference; 0 = at home */
+
+    struct list visit; /* in the callee's visitors */
 };
 
 extern const struct object_type sc_type;

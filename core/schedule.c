@@ -72,6 +72,8 @@ void schedule_arrive(struct cpu *cpu, struct sc *sc)
 bool schedule_remove(struct cpu *cpu, struct sc *sc, enum sc_state state)
 {
     enum sc_state before = sc->state;
+    if (before == SC_DEAD)
+        return false; /* dropped a moment ago, but still among the visitors that somebody sends home */
     if (before == SC_READY)
         ready_take(cpu, sc);
     else if (before == SC_ASLEEP)
@@ -81,9 +83,10 @@ bool schedule_remove(struct cpu *cpu, struct sc *sc, enum sc_state state)
         schedule_pick(cpu);
         cpu->pending |= PENDING_CHECK;
     }
-    if (sc->dead)
+    bool dead = __atomic_load_n(&sc->dead, __ATOMIC_ACQUIRE);
+    if (dead)
         sc_drop(cpu, sc);
-    return !sc->dead;
+    return !dead;
 }
 
 void schedule_pick(struct cpu *cpu)

@@ -9,6 +9,9 @@
 
 struct semaphore *kernel_suspend_semaphore, *kernel_register_semaphore;
 
+/* Waiters of a dying semaphore that are woken in one go. */
+enum { WAKE_STEPS = 32 };
+
 static struct ec *ec_of(struct waiter *waiter) { return CONTAINER(waiter, struct ec, waiter); }
 
 /* Ends a wait; the waiter is out of the queue. */
@@ -184,29 +187,34 @@ enum nova_status semaphore_create(struct pd *payer, word count, struct semaphore
     return semaphore ? NOVA_BAD_CAP : NOVA_QUO_OOM;
 }
 
-static void semaphore_unnamed(struct cpu *cpu, struct object *object)
+static void signal_unname(struct signal *signal)
+{
+    spin_lock(&signal->target->queue.lock);
+    signal->semaphore.dead = true;
+    if (!list_empty(&signal->pending)) {
+        list_remove(&signal->pending);
+        signal->target->counter--;
+    }
+    spin_unlock(&signal->target->queue.lock);
+}
+
+static enum settle semaphore_unnamed(struct cpu *cpu, struct object *object)
 {
     struct semaphore *semaphore = CONTAINER(object, struct semaphore, object);
     if (semaphore->kind == SEMAPHORE_SIGNAL) {
-        struct signal *signal = signal_of(semaphore);
-        spin_lock(&signal->target->queue.lock);
-        semaphore->dead = true;
-        if (!list_empty(&signal->pending)) {
-            list_remove(&signal->pending);
-            signal->target->counter--;
-        }
-        spin_unlock(&signal->target->queue.lock);
-        return;
+        signal_unname(signal_of(semaphore));
+        return SETTLE_DONE;
     }
-    struct waiter *waiter;
-    do {
+    for (unsigned steps = 0; steps < WAKE_STEPS; steps++) {
         spin_lock(&semaphore->queue.lock);
         semaphore->dead = true;
-        waiter = semaphore->counter ? 0 : wait_queue_take(&semaphore->queue);
+        struct waiter *waiter = semaphore->counter ? 0 : wait_queue_take(&semaphore->queue);
         spin_unlock(&semaphore->queue.lock);
-        if (waiter)
-            wait_end(cpu, ec_of(waiter), NOVA_BAD_CAP, 0);
-    } while (waiter);
+        if (!waiter)
+            return SETTLE_DONE;
+        wait_end(cpu, ec_of(waiter), NOVA_BAD_CAP, 0);
+    }
+    return SETTLE_AGAIN;
 }
 
 static void semaphore_free(struct cpu *cpu, struct reclaim_item *item)

@@ -35,14 +35,16 @@ word space_translate(const struct transfer_order *order);
 word space_lookup(struct spaces *spaces, word crd);
 
 /*
- * Revokes (abi.md section 3 and 6). self and keep as the flags of the hypercall say. Shoot-down is complete and unnamed objects are settled when it returns.
- * NOVA_QUO_OOM = the pool had no page for splitting a range; what was revoked stays so, repeating is harmless.
+ * A bounded step of a revoke (abi.md section 3 and 6); self and keep as the flags of the hypercall say. *progress is 0 at first and comes back as where to go on;
+ * what is passed has lost its rights, and no CPU uses it any more. Unnamed objects are on cpu->unnamed.
+ * REVOKE_NO_MEMORY = the pool had no page for splitting a range; what was revoked stays so, repeating is harmless.
  */
-enum nova_status space_revoke(struct cpu *cpu, struct spaces *spaces, word crd, bool self, bool keep);
+enum revoke_result { REVOKE_DONE, REVOKE_AGAIN, REVOKE_NO_MEMORY };
+enum revoke_result space_revoke(struct cpu *cpu, struct spaces *spaces, word crd, bool self, bool keep, word *progress);
 
-/* Revokes everything, for a PD that is going; the first settles unnamed objects, the second leaves that to the caller. */
-void space_empty(struct cpu *cpu, struct spaces *spaces);
-void space_empty_objects(struct cpu *cpu, struct spaces *spaces);
+/* A bounded step of revoking all objects / all memory and ports of a PD that is going; true = there is nothing left. */
+bool space_empty_objects(struct cpu *cpu, struct spaces *spaces);
+bool space_empty_ranges(struct cpu *cpu, struct spaces *spaces);
 
 /* Enters memory that comes from the kernel itself (root's segments, HIP, UTCBs). NOVA_BAD_PAR: something is there already; NOVA_QUO_OOM. flags: MAPPING_FIXED or 0. */
 enum nova_status space_give_memory(struct spaces *spaces, word page, word count, word frame, unsigned rights, unsigned flags);

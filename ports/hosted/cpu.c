@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SPIN_LIMIT = 100000, WINDOW_LIMIT = 32, WINDOW_TICKS = 200000 };
+enum { SPIN_LIMIT = 100000, WINDOW_LIMIT = 150, WINDOW_TICKS = 200000 };
 
 struct hosted_cpu {
     struct fiber fiber;
