@@ -9,7 +9,6 @@
 #include "core/page_alloc.h"
 #include "core/semaphore.h"
 #include "core/slab.h"
-#include "hal/physical.h"
 
 #include <stdio.h>
 
@@ -230,6 +229,8 @@ word kernel_holds(const struct domain *pd, unsigned type, word place)
     return range ? range->mapping.value + (place - range->mapping.base) + 1 : 0;
 }
 
+struct account *kernel_account(const struct domain *pd) { return &kernel_pd_of(pd)->account; }
+
 struct pages kernel_pages(const struct domain *pd)
 {
     struct quota *quota = &kernel_pd_of(pd)->account.quota;
@@ -245,34 +246,7 @@ word pages_total(void)
     return sum;
 }
 
-static word tables_below(const word *table, unsigned level)
-{
-    word sum = 1;
-    for (unsigned i = 0; level && i < PAGE_SIZE / sizeof(word); i++)
-        if (table[i])
-            sum += tables_below(phys_to_virt(table[i] & ~(PAGE_SIZE - 1)), level - 1);
-    return sum;
-}
-
-word pages_of_tables(const struct domain *pd)
-{
-    struct pd *kernel = kernel_pd_of(pd);
-    word sum = kernel->mmu.io_bitmap ? 1 << IO_BITMAP_ORDER : 0, end = (word)1 << SELECTOR_BITS;
-    for (unsigned view = 0; view < MMU_VIEWS; view++)
-        if (kernel->mmu.root[view])
-            sum += tables_below(phys_to_virt(kernel->mmu.root[view]), view == MMU_HOST ? 3 : 5);
-    struct object_space *space = &kernel->spaces.objects;
-    word uppers = space->root ? space->root & HEIGHT_MASK : 0, last = ~(word)0;
-    sum += uppers == 2 ? 1 : 0;
-    for (word at = 0; (at = object_space_skip(space, at, end)) < end; at += 1 << SLOT_BITS) {
-        sum++;
-        if (uppers && at >> (SLOT_BITS + TABLE_BITS) != last) {
-            last = at >> (SLOT_BITS + TABLE_BITS);
-            sum++;
-        }
-    }
-    return sum;
-}
+word pages_of_tables(const struct domain *pd) { return pages_of_spaces(&kernel_pd_of(pd)->spaces); }
 
 void *root_object(void) { return object_space_lookup(&cpu_core(0)->current->pd->spaces.objects, SELECTOR_ROOT).object; }
 

@@ -57,8 +57,8 @@ static void step(const struct operation *operation)
         machine_log_clear();
 }
 
-/* In a process of its own: one machine per process. Returns true if all went well. */
-static bool in_child(void (*function)(void *), void *argument, bool silent)
+/* In a process of its own: one machine per process. Returns its exit status, -1 = killed. */
+static int child_status(void (*function)(void *), void *argument, bool silent)
 {
     fflush(stdout);
     pid_t child = fork();
@@ -77,8 +77,10 @@ static bool in_child(void (*function)(void *), void *argument, bool silent)
     }
     if (WIFSIGNALED(status) && !silent)
         printf("# killed by signal %d\n", WTERMSIG(status));
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
+
+static bool in_child(void (*function)(void *), void *argument, bool silent) { return child_status(function, argument, silent) == 0; }
 
 static void report(void)
 {
@@ -105,7 +107,7 @@ static void run(void *argument)
     struct recording *recording = argument;
     struct random_source random = {seed};
     struct operation operation;
-    operation_boot();
+    operation_boot(WORKERS);
     while (done < wanted) {
         operation_make(&random, &operation);
         if (recording)
@@ -124,7 +126,7 @@ struct attempt {
 static void repeat(void *argument)
 {
     const struct attempt *attempt = argument;
-    operation_boot();
+    operation_boot(WORKERS);
     for (unsigned long i = 0; i < attempt->recording->count; i++) {
         if (attempt->left_out[i])
             continue;
@@ -174,15 +176,88 @@ static void explain(void)
     reduce(recording);
 }
 
+/* ---- allocations that fail ---- */
+
+struct fault {
+    unsigned number, k;
+    bool pool;
+};
+
+/* The result is the exit status of the process: 10 + enum fault_result. */
+static void fault_child(void *argument)
+{
+    const struct fault *fault = argument;
+    enum fault_result result = fault_run(fault->number, fault->k, fault->pool);
+    fflush(stdout);
+    _exit(10 + (int)result);
+}
+
+static int faults(void)
+{
+    enum { K_MAX = 200 };
+    unsigned bad = 0, seen = 0;
+    for (unsigned number = 0, more = 1; more; number++) {
+        unsigned of_step = 0;
+        for (unsigned pool = 0; pool < 2 && more; pool++)
+            for (unsigned k = 0; k < K_MAX; k++) {
+                struct fault fault = {number, k, pool};
+                int status = child_status(fault_child, &fault, false) - 10;
+                if (status == FAULT_SEEN) {
+                    of_step++;
+                    continue;
+                }
+                more = status != FAULT_NO_STEP;
+                if (status != FAULT_UNHARMED && more) {
+                    printf("#   again: model --fault %u %u %u\n", number, k, pool);
+                    bad++;
+                }
+                break;
+            }
+        if (more)
+            printf("# %s: failed at each of its %u allocations\n", fault_name(number), of_step);
+        seen += of_step;
+    }
+    printf("%sok model: every allocation fails once (%u of them)\n", bad || !seen ? "not " : "", seen);
+    return bad || !seen;
+}
+
+/* ---- several CPUs ---- */
+
+static bool use_threads;
+
+static void parallel_child(void *argument)
+{
+    (void)argument;
+    parallel_run(seed, wanted, use_threads);
+}
+
+static int parallel(const char *mode)
+{
+    use_threads = strcmp(mode, "--threads") == 0;
+    bool good = in_child(parallel_child, 0, false);
+    printf("%sok model several CPUs%s, seed %llu: %lu times at once\n", good ? "" : "not ", use_threads ? " as threads" : "", seed, wanted);
+    if (!good)
+        printf("#   again: model %s %llu %lu\n", mode, seed, wanted);
+    return !good;
+}
+
 int main(int count, char **arguments)
 {
     const char *mode = count > 1 && arguments[1][0] == '-' ? arguments[1] : "";
     int next = *mode ? 2 : 1;
+    machine_stop_hook = stopped;
+    if (strcmp(mode, "--fault") == 0 && count == 5) {
+        struct fault one = {(unsigned)atoi(arguments[2]), (unsigned)atoi(arguments[3]), atoi(arguments[4])};
+        fault_child(&one);
+    }
+    if (strcmp(mode, "--fault") == 0)
+        return faults();
     if (count > next)
         seed = strtoull(arguments[next], 0, 0);
     if (count > next + 1)
         wanted = strtoul(arguments[next + 1], 0, 0);
-    machine_stop_hook = stopped;
+    if (strcmp(mode, "--parallel") == 0 || strcmp(mode, "--threads") == 0)
+        return parallel(mode);
     unsigned long asked = wanted;
     if (in_child(run, 0, false)) {
         printf("ok model seed %llu: %lu steps, kernel and model agree\n", seed, asked);

@@ -108,6 +108,7 @@ struct pages {
     word used, limit;
 };
 struct pages kernel_pages(const struct domain *pd);
+struct account *kernel_account(const struct domain *pd);
 /* All pages of all accounts and of the pool: a constant. */
 word pages_total(void);
 /* Table pages of a PD, which stay until it dies. */
@@ -161,9 +162,14 @@ enum {
 #define THREAD_IP ((word)0x400200)
 #define UTCBS ((word)0x30000) /* pages of UTCBs */
 
-void operation_boot(void);
+/* Boots a machine with so many workers. */
+void operation_boot(unsigned workers);
 void operation_do(const struct operation *operation);
 void operation_print(const struct operation *operation);
+
+/* Running out of memory needs no further reason; pages that the test holds itself. */
+extern bool memory_short;
+extern word pages_held;
 
 /* What was seen so far. */
 extern unsigned long counts[NOVA_HYPERCALLS][NOVA_QUO_OOM + 1];
@@ -177,8 +183,23 @@ uint64_t random_next(struct random_source *random);
 unsigned random_below(struct random_source *random, unsigned limit);
 void operation_make(struct random_source *random, struct operation *operation);
 
-/* ---- others ---- */
-int fault_main(void);
-int parallel_main(unsigned long long seed, unsigned long steps, bool threads);
+/* ---- fault.c ---- */
+enum fault_result { FAULT_UNHARMED, FAULT_SEEN, FAULT_NO_STEP };
+/* A machine of its own in which step 'number' of a script finds k pages, in the pool or in the account that pays. */
+enum fault_result fault_run(unsigned number, unsigned k, bool pool);
+const char *fault_name(unsigned number);
+
+/* ---- invariant.c: what is true of the kernel's state without any model ---- */
+struct spaces;
+void invariants(void);
+/* Table pages of the spaces of a PD. */
+word pages_of_spaces(const struct spaces *spaces);
+/* First place at or above this one that root holds something at; all ones = none. */
+word root_next(unsigned type, word place);
+/* Root's account, pages for tables in it, and all pages if root is the only PD. */
+struct pages root_account(word *tables, word *all);
+
+/* ---- parallel.c ---- */
+void parallel_run(unsigned long long seed, unsigned long steps, bool threads);
 
 #endif

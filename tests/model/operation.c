@@ -11,6 +11,8 @@
 struct actor actors[WORKERS + 1];
 unsigned long counts[NOVA_HYPERCALLS][NOVA_QUO_OOM + 1];
 unsigned long translations, delegations, respawns;
+bool memory_short;
+word pages_held;
 
 enum { STARTUP_HANDLERS = 0xc, OOM_ROOM = 64 };
 
@@ -30,7 +32,7 @@ static word do_hypercall(unsigned cpu, const word *arg)
 static bool status_fits(word status, unsigned reasons, struct pages payer)
 {
     if (status == NOVA_QUO_OOM) {
-        if (payer.limit > payer.used && payer.limit - payer.used > OOM_ROOM)
+        if (!memory_short && payer.limit > payer.used && payer.limit - payer.used > OOM_ROOM)
             disagree("QUO_OOM although %lu of %lu pages are used", payer.used, payer.limit);
         return false;
     }
@@ -89,7 +91,7 @@ static void do_create_pd(const struct operation *o, struct domain *me)
     /* The new PD itself costs some pages, which may be those that are missing; and its own quota may be too small for the capabilities. */
     if (status == NOVA_BAD_PAR && !reasons && upper + 4 > room)
         return;
-    if (status == NOVA_QUO_OOM && (upper < OOM_ROOM || (parent && upper + OOM_ROOM > room)))
+    if (status == NOVA_QUO_OOM && (memory_short || upper < OOM_ROOM || (parent && upper + OOM_ROOM > room)))
         return;
     if (!status_fits(status, reasons, pages))
         return;
@@ -449,7 +451,7 @@ static void worker_make(unsigned n)
         unsigned caller = caller_of(n, i);
         root_does(NOVA_CREATE_EC, 0, kept + KEPT_HANDLERS + i, pd, (UTCBS + 16 + i) << 12 | caller, 0, EVENTS);
         root_does(NOVA_CREATE_PT, 0, kept + KEPT_PORTALS + i, pd, kept + KEPT_HANDLERS + i, 0, HANDLER_IP);
-        if (actors[caller].pd)
+        if (actors[caller].pd && caller != n)
             give(caller ? KEEP + KEEP_EACH * caller + KEPT_PD : SELECTOR_ROOT, kept + KEPT_PORTALS + i, SELECTOR_PORTALS + n);
     }
     root_does(NOVA_CREATE_EC, NOVA_EC_GLOBAL, kept + KEPT_EC, pd, UTCBS << 12 | n, 0, EVENTS);
@@ -459,7 +461,7 @@ static void worker_make(unsigned n)
         return;
     actors[n] = (struct actor){ec->thing->pd, ec->thing};
     for (unsigned other = 1; other <= WORKERS; other++)
-        for (unsigned i = 0; i < HANDLERS && other != n; i++)
+        for (unsigned i = 0; i < HANDLERS; i++)
             if (actors[other].pd && caller_of(other, i) == n)
                 give(pd, KEEP + KEEP_EACH * other + KEPT_PORTALS + i, SELECTOR_PORTALS + other);
 }
@@ -519,7 +521,7 @@ static void clear(void)
 
 static void account_check(void)
 {
-    word total = pages_total();
+    word total = pages_total() + pages_held;
     if (total != first.all)
         disagree("%lu pages are in accounts and in the pool, it was %lu at the start: some were %s", total, first.all,
                  total < first.all ? "lost" : "counted twice");
@@ -562,7 +564,7 @@ static void import_object(unsigned index, struct thing *thing, unsigned permissi
     thing->caps++; /* never goes */
 }
 
-void operation_boot(void)
+void operation_boot(unsigned workers)
 {
     machine_prepare(&(struct machine_options){.cpus = WORKERS + 1, .features = NOVA_FEATURE_VMX | NOVA_FEATURE_IOMMU}, 0, 0);
     if (!machine_start())
@@ -589,7 +591,7 @@ void operation_boot(void)
     clear();
     first.root = kernel_pages(root_domain);
     first.tables = pages_of_tables(root_domain);
-    for (unsigned n = 1; n <= WORKERS; n++)
+    for (unsigned n = 1; n <= workers; n++)
         worker_make(n);
 }
 

@@ -2,11 +2,16 @@
 #
 # The kernel against a model of capabilities; ports/hosted/rules.mk includes this.
 #
-#   OUT/test/model [SEED [STEPS]]     STEPS=n of make test, 100000 by default
+#   OUT/test/model [SEED [STEPS]]                 random steps; make test does STEPS=100000 of them
+#   OUT/test/model --fault                        each allocation fails once
+#   OUT/test/model --parallel [SEED [STEPS]]      four CPUs at once, as coroutines
+#   OUT/test/model --threads [SEED [STEPS]]       four CPUs at once, as threads (made by make threads)
+#   make ARCH=hosted interleave SEED=n            --parallel with a core that gives way in random places (in OUT-interleave)
 
 MODEL_OBJECTS := $(patsubst %.c,$(OUT)/obj/%.o,$(call find,tests/model/*.c))
 STEPS ?= 100000
-MODEL_TESTS := "$(OUT)/test/model $(SEED) $(STEPS)"
+ROUNDS ?= 4000
+MODEL_TESTS := "$(OUT)/test/model $(SEED) $(STEPS)" "$(OUT)/test/model --fault" "$(OUT)/test/model --parallel $(SEED) $(ROUNDS)"
 TEST_PROGRAMS += $(OUT)/test/model
 
 # What the model itself does is most of the time: optimised.
@@ -18,3 +23,12 @@ $(OUT)/test/model: $(MODEL_OBJECTS) $(OUT)/libkernel.a
 	$(Q)$(CC) $(SANITIZE) -o $@ $(MODEL_OBJECTS) $(OUT)/libkernel.a -lpthread
 
 -include $(MODEL_OBJECTS:.o=.d)
+
+# Only core is compiled to call back in every basic block.
+$(OUT)/obj/core/%.o: private CFLAGS += $(INTERLEAVE)
+
+.PHONY: interleave
+interleave:
+	$(Q)$(MAKE) --no-print-directory -f $(firstword $(MAKEFILE_LIST)) ARCH=hosted CC=$(CC) OUT=$(OUT)-interleave CPUS=$(CPUS) V=$(V) \
+	    INTERLEAVE=-fsanitize-coverage=trace-pc $(OUT)-interleave/test/model
+	$(OUT)-interleave/test/model --parallel $(SEED) $(ROUNDS)
