@@ -38,11 +38,13 @@ NOVA_PORTAL(serve);
 
 static void serve_handler(nova_word id, struct nova_utcb *utcb)
 {
-    struct server *server = (struct server *)id;
     struct nova_thread *self = nova_self();
+    struct server *server = (struct server *)self->user[2];
     unsigned words = nova_untyped(utcb->items);
     nova_word seed = utcb->mr[0], random = ++self->user[0] * 0x9e3779b1u;
 
+    if (id && id != (nova_word)server) /* 0: the portal is new, pt_ctrl is still to come */
+        server->wrong++;
     server->calls++;
     if (words < 1 || words > WORDS_MAX || message_wrong(utcb, seed, words, 0)) {
         server->wrong++;
@@ -74,7 +76,8 @@ enum nova_status server_create(struct server *server, unsigned cpu)
 
     server->thread->cpu = cpu;
     server->thread->user[0] = server->thread->user[1] = 0;
-    status = nova_handler_create(server->thread, nova_pd, 0);
+    server->thread->user[2] = (nova_word)server;
+    status = nova_handler_create(server->thread, nova_pd, events_of(cpu));
     return status ? status : nova_portal_create(server->portal, nova_pd, server->thread, 0, serve, (nova_word)server);
 }
 

@@ -51,7 +51,7 @@ struct cpu_state {
     struct actor stable[STABLE], victims[VICTIMS];
     nova_word ping, pong, timed, nap, freed; /* semaphores */
     volatile nova_word pings, pongs, pong_stop, ups, downs, timeouts;
-    volatile nova_word called, refused, created, recalled;
+    volatile nova_word called, refused, created, recalled, faults;
 };
 
 /* What a run leaves out, to find out what a failure depends on: words no-NAME of the command line. */
@@ -77,6 +77,9 @@ uint64_t deadline_us(unsigned us);
 
 /* (Re)creates a server on a CPU: EC, portal, portal id = address of the struct. */
 enum nova_status server_create(struct server *server, unsigned cpu);
+
+/* Event base for ECs of a CPU. */
+nova_word events_of(unsigned cpu);
 
 /* What the stable threads do (roles.c). */
 void role_caller(void *actor);
