@@ -16,7 +16,9 @@ static void ec_leave_chain(struct cpu *cpu, struct ec *ec)
         struct ec *caller = ec->caller;
         caller->callee = 0;
         ec->caller = 0;
-        if (caller->in_event)
+        if (caller->oom_reason)
+            oom_end(caller, true);
+        else if (caller->in_event)
             caller->event_lost = true;
         else
             caller->frame.arg[0] = NOVA_COM_ABT;

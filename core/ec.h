@@ -80,6 +80,12 @@ struct ec {
     word progress;
     struct reclaim_item *notice;
 
+    /* While it waits for an OOM portal, see oom.h: the handler's second and third word; reason 0 = it does not. */
+    word oom_id;
+    uint8_t oom_reason;
+    bool oom_failed; /* that handler died */
+    bool oom_remote; /* the callee on another CPU is short of memory */
+
     struct object *oom_portal; /* a reference, or 0 */
     word utcb_page;
     uint64_t time;       /* execution time, TSC ticks */
@@ -125,6 +131,21 @@ void ec_stir(struct cpu *cpu, struct ec *ec);
 
 /* What an EC's CPU does with its inbox item; defined by arrive. */
 extern const inbox_handler ec_inbox_handler;
+
+/* What the handler of an OOM portal gets beside its portal's id. */
+static inline void oom_words(const struct ec *ec, struct ec *handler)
+{
+    handler->frame.arg[1] = ec->oom_id;
+    handler->frame.arg[2] = ec->oom_reason;
+}
+
+/* The wait for an OOM portal is over: the hypercall is repeated. */
+static inline void oom_end(struct ec *ec, bool failed)
+{
+    ec->oom_reason = 0;
+    ec->oom_failed = failed;
+    ec->todo = TODO_HYPERCALL;
+}
 
 /* Last EC of the call chain. */
 static inline struct ec *ec_chain_end(struct ec *ec)

@@ -3,6 +3,7 @@
  * Decoding by table. call and reply are here, the others in create.c, control.c and resources.c.
  */
 #include "core/hypercall.h"
+#include "core/oom.h"
 
 static unsigned hypercall_call(struct cpu *cpu, struct ec *ec, word *arg)
 {
@@ -31,10 +32,15 @@ static const hypercall_handler handlers[NOVA_HYPERCALLS] = {
     [NOVA_PD_CTRL] = hypercall_pd_ctrl,
 };
 
+/* The creating ones and misc leave it to the caller to add quota and try again; call has told the callee's portal already. */
+static bool oom_is_told(unsigned number) { return number == NOVA_REVOKE || number > NOVA_MISC; }
+
 void hypercall_execute(struct cpu *cpu, struct ec *ec)
 {
     word *arg = ec->frame.arg;
-    unsigned outcome = handlers[arg[0] & (NOVA_HYPERCALLS - 1)](cpu, ec, arg);
+    unsigned number = arg[0] & (NOVA_HYPERCALLS - 1), outcome = handlers[number](cpu, ec, arg);
+    if (__builtin_expect(outcome == NOVA_QUO_OOM, 0) && oom_is_told(number) && oom_call(cpu, ec, ec, OOM_CALL))
+        return;
     if (outcome != OUTCOME_NONE)
         arg[0] = outcome;
 }

@@ -5,12 +5,17 @@
 #include "core/ipc.h"
 
 #include "core/lib/log.h"
+#include "core/oom.h"
 #include "core/schedule.h"
 
 unsigned ipc_call(struct cpu *cpu, struct ec *ec, struct portal *portal, bool no_block)
 {
     struct ec *callee = portal->ec;
     if (__builtin_expect(callee->cpu != cpu, 0)) {
+        if (ec->oom_remote) {
+            ec->oom_remote = false;
+            return oom_call(cpu, ec, callee, OOM_CALL) ? OUTCOME_NONE : NOVA_QUO_OOM;
+        }
         /* Looked at from here first: going there means waiting behind whoever is busy. */
         if (no_block && (__atomic_load_n(&callee->busy, __ATOMIC_RELAXED) || callee->dead))
             return NOVA_COM_TIM;
@@ -26,8 +31,8 @@ unsigned ipc_call(struct cpu *cpu, struct ec *ec, struct portal *portal, bool no
         return OUTCOME_NONE;
     }
     enum nova_status status = message_copy(ec, callee);
-    if (status != NOVA_SUCCESS)
-        return status;
+    if (__builtin_expect(status != NOVA_SUCCESS, 0))
+        return oom_call(cpu, ec, callee, OOM_CALL) ? OUTCOME_NONE : status;
     ec->callee = callee;
     chain_enter(cpu, ec, portal);
     return OUTCOME_NONE;
@@ -39,28 +44,25 @@ static enum nova_status event_reply(struct ec *ec, struct ec *caller)
     return message_copy_to_event(ec, caller);
 }
 
-void ipc_reply(struct cpu *cpu, struct ec *ec, struct semaphore *semaphore)
+/* What the reply brings; a handler of an OOM portal brings nothing. */
+static enum nova_status reply_copy(struct ec *ec, struct ec *caller)
 {
-    if (ec->kind != EC_LOCAL) {
-        ec_block(cpu, ec, WAIT_EVER);
-        return;
-    }
-    struct ec *caller = ec->caller;
-    ec->caller = 0;
-    ec->busy = false;
-    if (!caller || cpu->sc->helping)
-        cpu->pending |= PENDING_CHECK;
-    if (!caller)
-        return;
-    if (__builtin_expect(caller->cpu != cpu, 0)) {
-        remote_reply(cpu, ec, caller, semaphore);
-        return;
-    }
+    if (caller->oom_reason)
+        return NOVA_SUCCESS;
+    return caller->in_event ? event_reply(ec, caller) : caller->dead ? NOVA_COM_ABT : message_copy(ec, caller);
+}
+
+/* The caller of this CPU goes on, or sleeps on the semaphore first. */
+static void caller_resume(struct cpu *cpu, struct ec *caller, enum nova_status status, struct semaphore *semaphore)
+{
     bool event = caller->in_event;
     caller->callee = 0;
     caller->in_event = false;
     cpu->current = caller;
-    enum nova_status status = event ? event_reply(ec, caller) : message_copy(ec, caller);
+    if (caller->oom_reason) {
+        oom_end(caller, false);
+        return;
+    }
     if (status != NOVA_SUCCESS && event) {
         ec_kill(cpu, caller, "no kernel memory left in its PD for what the reply maps");
         return;
@@ -75,6 +77,28 @@ void ipc_reply(struct cpu *cpu, struct ec *ec, struct semaphore *semaphore)
     }
     if (!event)
         caller->frame.arg[0] = status;
+}
+
+void ipc_reply(struct cpu *cpu, struct ec *ec, struct semaphore *semaphore)
+{
+    if (ec->kind != EC_LOCAL) {
+        ec_block(cpu, ec, WAIT_EVER);
+        return;
+    }
+    struct ec *caller = ec->caller;
+    enum nova_status status = caller ? reply_copy(ec, caller) : NOVA_SUCCESS;
+    if (__builtin_expect(status == NOVA_QUO_OOM, 0) && oom_call(cpu, ec, caller, OOM_REPLY))
+        return;
+    ec->caller = 0;
+    ec->busy = false;
+    if (!caller || cpu->sc->helping)
+        cpu->pending |= PENDING_CHECK;
+    if (!caller)
+        return;
+    if (__builtin_expect(caller->cpu != cpu, 0))
+        remote_reply(cpu, ec, caller, status, semaphore);
+    else
+        caller_resume(cpu, caller, status, semaphore);
 }
 
 void ipc_resolve(struct cpu *cpu)

@@ -75,12 +75,20 @@ static void visitors_go_home(struct cpu *cpu, struct ec *ec, const struct ec *ca
 }
 
 /* The call is over: from now on no visit for it is good. */
-static void remote_end(struct cpu *cpu, struct ec *ec, struct ec *caller, enum nova_status status)
+static void remote_over(struct cpu *cpu, struct ec *ec, struct ec *caller)
 {
-    caller->frame.arg[0] = status;
     __atomic_store_n(&caller->remote_ec, 0, __ATOMIC_RELEASE);
     ec_wake(cpu, caller);
     visitors_go_home(cpu, ec, caller);
+}
+
+static void remote_end(struct cpu *cpu, struct ec *ec, struct ec *caller, enum nova_status status)
+{
+    if (caller->oom_reason)
+        oom_end(caller, status != NOVA_SUCCESS);
+    else
+        caller->frame.arg[0] = status;
+    remote_over(cpu, ec, caller);
 }
 
 enum remote_visit remote_visit(struct cpu *cpu, struct sc *sc)
@@ -91,26 +99,33 @@ enum remote_visit remote_visit(struct cpu *cpu, struct sc *sc)
         return REMOTE_RUN;
     if (!object || caller->dead || __atomic_load_n(&caller->remote_ec, __ATOMIC_ACQUIRE) != callee)
         sc_go_home(cpu, sc);
-    else if (callee->dead || (callee->busy && caller->frame.arg[0] >> 4 & NOVA_CALL_NOBLOCK))
+    else if (callee->dead || (callee->busy && !caller->oom_reason && caller->frame.arg[0] >> 4 & NOVA_CALL_NOBLOCK))
         remote_end(cpu, callee, caller, NOVA_COM_TIM);
     else if (callee->busy) {
         chain_help(cpu, 0, callee);
         return sc->state == SC_RUNNING ? REMOTE_BUSY : REMOTE_LEFT;
     } else {
-        enum nova_status status = message_copy(caller, callee);
+        enum nova_status status = caller->oom_reason ? NOVA_SUCCESS : message_copy(caller, callee);
         if (status == NOVA_SUCCESS && object_ref(&caller->object)) {
             chain_enter(cpu, caller, CONTAINER(object, struct portal, object));
+            if (caller->oom_reason)
+                oom_words(caller, callee);
             return REMOTE_RUN;
         }
-        remote_end(cpu, callee, caller, status);
+        if (status == NOVA_QUO_OOM) {
+            /* The callee's OOM portal is called from the caller's own CPU. */
+            caller->oom_remote = true;
+            caller->todo = TODO_HYPERCALL;
+            remote_over(cpu, callee, caller);
+        } else
+            remote_end(cpu, callee, caller, status);
     }
     return REMOTE_LEFT;
 }
 
-void remote_reply(struct cpu *cpu, struct ec *ec, struct ec *caller, struct semaphore *semaphore)
+void remote_reply(struct cpu *cpu, struct ec *ec, struct ec *caller, enum nova_status status, struct semaphore *semaphore)
 {
-    enum nova_status status = caller->dead ? NOVA_COM_ABT : message_copy(ec, caller);
-    if (semaphore && status == NOVA_SUCCESS) {
+    if (semaphore && status == NOVA_SUCCESS && !caller->oom_reason) {
         caller->todo = TODO_HYPERCALL;
         __atomic_store_n(&caller->remote_ec, 0, __ATOMIC_RELEASE);
         switch (semaphore_wait(cpu, semaphore, caller, WAIT_CALL)) {

@@ -28,8 +28,8 @@ enum remote_visit {
 };
 enum remote_visit remote_visit(struct cpu *cpu, struct sc *sc);
 
-/* The reply of ec to a caller on another CPU. */
-void remote_reply(struct cpu *cpu, struct ec *ec, struct ec *caller, struct semaphore *semaphore);
+/* Ends the call of a caller on another CPU with ec's reply, whose message has been copied with this status. */
+void remote_reply(struct cpu *cpu, struct ec *ec, struct ec *caller, enum nova_status status, struct semaphore *semaphore);
 
 /* A dying EC's part in calls between CPUs: as the callee, and as the last caller of the chain that starts at it. */
 void remote_leave(struct cpu *cpu, struct ec *ec);
