@@ -273,6 +273,22 @@ struct frame *cpu_enter(unsigned number, enum entry entry, unsigned argument, wo
     return cpu->current;
 }
 
+void cpu_start(unsigned number, enum entry entry)
+{
+    struct hosted_cpu *cpu = &cpus[number];
+    if (options.threads || number >= boot_info.cpus || cpu->inside || machine_stopped() || !cpu->core)
+        contract_broken("test: CPU %u cannot enter the kernel now (entry %d)", number, (int)entry);
+    cpu->entry = entry;
+    cpu->inside = true;
+}
+
+void cpu_run(void)
+{
+    run_all();
+    if (!options.no_settle)
+        machine_settle();
+}
+
 void machine_settle(void)
 {
     bool spins[NOVA_CPUS] = {false};

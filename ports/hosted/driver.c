@@ -6,6 +6,8 @@
 
 #include <nova/hypercall.h>
 
+unsigned hypercall_patience = 100;
+
 static struct frame *user_frame(unsigned cpu)
 {
     struct frame *frame = cpu_frame(cpu);
@@ -23,7 +25,10 @@ word hypercall(unsigned cpu, word arg1, word arg2, word arg3, word arg4, word ar
     frame->arg[3] = arg4;
     frame->arg[4] = arg5;
     frame->resume = RESUME_HYPERCALL;
-    return cpu_enter(cpu, ENTER_HYPERCALL, 0, 0, 0) == frame ? frame->arg[0] : BLOCKED;
+    struct frame *next = cpu_enter(cpu, ENTER_HYPERCALL, 0, 0, 0);
+    for (unsigned i = 0; !next && i < hypercall_patience && !machine_stopped(); i++)
+        next = cpu_enter(cpu, ENTER_CONTINUE, 0, 0, 0);
+    return next == frame ? frame->arg[0] : BLOCKED;
 }
 
 struct frame *exception(unsigned cpu, unsigned vector, word error, word address)

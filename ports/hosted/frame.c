@@ -55,7 +55,8 @@ void frame_init(struct frame *frame, word ip, word sp)
     void *fpu = frame->fpu;
     if (fpu)
         fpu_init(fpu);
-    *frame = (struct frame){.ip = ip, .sp = sp, .flags = FLAG_FIXED | FLAG_IF, .resume = RESUME_FULL, .fpu = fpu};
+    /* fpu_used: the machine wants to see every switch. */
+    *frame = (struct frame){.ip = ip, .sp = sp, .flags = FLAG_FIXED | FLAG_IF, .resume = RESUME_FULL, .fpu_used = 1, .fpu = fpu};
 }
 
 void frame_state_save(struct frame *frame, struct nova_state *state, word mtd, word error, word address)

@@ -84,6 +84,10 @@ struct cpu *cpu_core(unsigned cpu);
 /* Enters the kernel on this CPU and comes back when it resumes a frame (or the machine stopped). Other CPUs run when this one waits for them. */
 struct frame *cpu_enter(unsigned cpu, enum entry entry, unsigned number, word error, word address);
 
+/* Several CPUs in the kernel at once: each cpu_start has one enter (its thread's frame is prepared), cpu_run lets all of them go on until they are out. */
+void cpu_start(unsigned cpu, enum entry entry);
+void cpu_run(void);
+
 /* Called by machine_prepare. */
 void cpu_reset(const struct machine_options *options);
 
@@ -111,6 +115,9 @@ enum { BLOCKED = 0x100 }; /* the thread did not come back from the hypercall */
 
 /* The current thread of the CPU executes a hypercall; returns its status, or BLOCKED when the CPU went on with something else. */
 word hypercall(unsigned cpu, word arg1, word arg2, word arg3, word arg4, word arg5);
+
+/* How often hypercall goes on with a CPU that does nothing but open interrupt windows (a long hypercall, or a deadlock of user programs). */
+extern unsigned hypercall_patience;
 
 /* The current thread raises an exception. */
 struct frame *exception(unsigned cpu, unsigned vector, word error, word address);

@@ -171,6 +171,26 @@ TEST(pd_alone_dies_its_threads_stop)
     destroy(PD, 4);
 }
 
+TEST(pd_with_many_selectors_dies)
+{
+    machine_boot(1);
+    word limit = 0;
+    for (unsigned round = 0; round < 2; round++) {
+        limit = pd_limit(0, SEL_PD);
+        CHECK_EQ(create_pd(0, PD, SEL_PD, 0, 0, 300), NOVA_SUCCESS);
+        CHECK_EQ(create_sm(0, PD + 1, SEL_PD, 0, 0), NOVA_SUCCESS);
+        /* One capability in each of 200 tables, and the last ones are where a walk comes last. */
+        for (word i = 0; i < 200; i++)
+            CHECK_EQ(delegate(0, NOVA_ROOT_UTCB_ADDRESS, SEL_PD, PD, nova_crd(NOVA_CRD_OBJ, PD + 1, 0, 31),
+                              nova_control(NOVA_ITEM_DELEGATE, 0), nova_crd(NOVA_CRD_OBJ, 63 + 64 * i, 0, 31)),
+                     NOVA_SUCCESS);
+        destroy(PD, 1);
+        CHECK_EQ(running(0), 0);
+        CHECK_EQ(lookup(0, nova_crd(NOVA_CRD_OBJ, PD, 0, 0)), 0);
+    }
+    CHECK_EQ(pd_limit(0, SEL_PD), limit);
+}
+
 TEST(root_destroys_itself)
 {
     /* The last PD: the kernel goes on, idle. */

@@ -214,6 +214,40 @@ TEST(remote_reply_with_a_semaphore_repeats_the_call)
     CHECK(cpu_idle(2));
 }
 
+TEST(remote_calls_in_a_circle_are_freed)
+{
+    machine_make(1);
+    word pages[3], limit[3];
+    for (unsigned round = 0; round < 3; round++) {
+        enum { PD = 0x200 };
+        CHECK_EQ(create_pd(0, PD, SEL_PD, 0, 0, 100), NOVA_SUCCESS);
+        for (unsigned cpu = 1; cpu < 3; cpu++) {
+            CHECK_EQ(create_ec(0, PD + 2 * cpu, PD, cpu, utcb_address(70 + cpu), SP, 0, false), NOVA_SUCCESS);
+            CHECK_EQ(create_pt(0, PD + 2 * cpu + 1, PD, PD + 2 * cpu, 0, handler_ip(cpu)), NOVA_SUCCESS);
+            CHECK_EQ(delegate(0, NOVA_ROOT_UTCB_ADDRESS, SEL_PD, PD, nova_crd(NOVA_CRD_OBJ, PD + 2 * cpu + 1, 0, 31),
+                              nova_control(NOVA_ITEM_DELEGATE, 0), nova_crd(NOVA_CRD_OBJ, cpu, 0, 31)),
+                     NOVA_SUCCESS);
+        }
+        CHECK_EQ(running(1), 1);
+        CHECK_EQ(call(1, PD + 3, 0), BLOCKED);
+        CHECK(in_handler(1));
+        CHECK_EQ(call(1, 2, 0), BLOCKED);
+        CHECK(in_handler(2));
+        CHECK_EQ(call(2, 1, 0), BLOCKED);
+        CHECK(!in_handler(2));
+        revoke(0, nova_crd(NOVA_CRD_OBJ, PD, 3, 31), NOVA_REVOKE_SELF, 0, 0);
+        machine_settle();
+        CHECK_EQ(running(0), 0);
+        CHECK_EQ(running(1), 1);
+        CHECK_EQ(result_arg(1, 1), NOVA_COM_ABT);
+        CHECK(cpu_idle(2));
+        pages[round] = pd_usage(0, SEL_PD);
+        limit[round] = pd_limit(0, SEL_PD);
+    }
+    CHECK_EQ(limit[2], limit[1]);
+    CHECK_EQ(pages[2], pages[1]);
+}
+
 TEST(remote_call_delegates)
 {
     machine_make(0);

@@ -103,6 +103,8 @@ void thread_make(unsigned cpu, unsigned on_cpu, word selector, word service, uns
 
 int running(unsigned cpu)
 {
+    if (!cpu_frame(cpu))
+        return SOMETHING_ELSE; /* busy in the kernel, see hypercall_patience */
     /* Play the startup service when it is its turn. */
     while (!cpu_idle(cpu) && cpu_frame(cpu)->ip == SERVICE_IP) {
         struct nova_utcb *utcb = utcb_at(cpu, utcb_address(100 + cpu));
