@@ -57,7 +57,7 @@ static bool range_add(struct range_space *to, word at, word stop, const struct m
     struct range *range = slab_alloc(to->space.account, sizeof *range);
     if (!range)
         return false;
-    if (!range_prepare(to, at, stop - at, template->flags, &reserve)) {
+    if (!range_prepare(to, at, stop - at, template->value, template->flags, &reserve)) {
         slab_free(to->space.account, range, sizeof *range);
         return false;
     }

@@ -20,7 +20,8 @@ word quota_room(const struct quota *quota);
 bool quota_charge(struct quota *quota, word pages);
 
 /*
- * Takes pages even if that exceeds the limit: for the one node by which a revoke must split a range of somebody else's, whose exhausted account must not stop it.
+ * Takes pages even if that exceeds the limit: for the node and the page tables by which a revoke must split a range or a large page of somebody else's, whose
+ * exhausted account must not stop it.
  */
 void quota_charge_forced(struct quota *quota, word pages);
 

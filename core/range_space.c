@@ -31,7 +31,7 @@ struct range *range_next(const struct range_space *space, word place)
 
 static bool is_memory(const struct range_space *space) { return space->space.type == NOVA_CRD_MEM; }
 
-bool range_prepare(struct range_space *space, word base, word count, unsigned flags, struct page_reserve *reserve)
+bool range_prepare(struct range_space *space, word base, word count, word value, unsigned flags, struct page_reserve *reserve)
 {
     unsigned need = 0;
     if (!is_memory(space)) {
@@ -47,7 +47,7 @@ bool range_prepare(struct range_space *space, word base, word count, unsigned fl
     }
     for (unsigned view = MMU_HOST; view < MMU_VIEWS; view++)
         if (flags & view_flag[view])
-            need += mmu_need(space->mmu, view, base, count);
+            need += mmu_need(space->mmu, view, base, count, value);
     /* Do not try for long what cannot succeed. */
     if (need > quota_room(&space->space.account->quota))
         return false;
@@ -85,12 +85,29 @@ static void bitmap_set(struct range_space *space, word from, word end, bool deni
     __atomic_fetch_add(&space->mmu->io_generation, 1, __ATOMIC_RELEASE);
 }
 
-static void views_protect(struct range_space *space, const struct range *range, word from, word end, unsigned rights)
+/* The tables that split a large page are on the account of its space, which was spared them when it was mapped. */
+static bool view_protect(struct range_space *space, enum mmu_view view, word from, word end, unsigned rights)
 {
-    for (unsigned view = MMU_HOST; view < MMU_VIEWS; view++) {
+    struct page_reserve reserve = {0, 0};
+    for (unsigned need; (need = mmu_protect(space->mmu, view, from, end - from, rights, &reserve));)
+        while (reserve.count < need) {
+            void *page = account_page_alloc_forced(space->space.account);
+            if (!page) {
+                range_unprepare(space, &reserve);
+                return false;
+            }
+            page_reserve_put(&reserve, page);
+        }
+    return true;
+}
+
+static bool views_protect(struct range_space *space, const struct range *range, word from, word end, unsigned rights)
+{
+    bool enough = true;
+    for (unsigned view = MMU_HOST; view < MMU_VIEWS && enough; view++)
         if (range->mapping.flags & view_flag[view])
-            mmu_protect(space->mmu, view, from, end - from, rights);
-    }
+            enough = view_protect(space, view, from, end, rights);
+    return enough;
 }
 
 void range_enter(struct range_space *space, struct range *range, struct page_reserve *reserve)
@@ -107,12 +124,13 @@ void range_enter(struct range_space *space, struct range *range, struct page_res
             mmu_map(space->mmu, view, m->base, range->count, m->value, m->rights & 7, m->type, reserve);
 }
 
-void range_protect(struct range_space *space, struct range *range, word from, word end, unsigned rights)
+bool range_protect(struct range_space *space, struct range *range, word from, word end, unsigned rights)
 {
     if (is_memory(space))
-        views_protect(space, range, from, end, rights & 7);
-    else if (!rights)
+        return views_protect(space, range, from, end, rights & 7);
+    if (!rights)
         bitmap_set(space, from, end, true);
+    return true;
 }
 
 void range_remove(struct range_space *space, struct range *range)

@@ -28,8 +28,8 @@ static inline struct range *range_of(struct mapping *mapping) { return CONTAINER
 struct range *range_find(const struct range_space *space, word place);
 struct range *range_next(const struct range_space *space, word place);
 
-/* Memory that a range at this place may need beside its node: table pages go into the reserve; false = the account is exhausted (the reserve is empty again). */
-bool range_prepare(struct range_space *space, word base, word count, unsigned flags, struct page_reserve *reserve);
+/* Memory that a range at this place with this value may need beside its node: table pages go into the reserve; false = the account is exhausted (the reserve is empty again). */
+bool range_prepare(struct range_space *space, word base, word count, word value, unsigned flags, struct page_reserve *reserve);
 
 /* Gives what is left of a reserve back. */
 void range_unprepare(struct range_space *space, struct page_reserve *reserve);
@@ -37,8 +37,11 @@ void range_unprepare(struct range_space *space, struct page_reserve *reserve);
 /* Puts a filled-in range into the space and maps it. The place is empty. Cannot fail. */
 void range_enter(struct range_space *space, struct range *range, struct page_reserve *reserve);
 
-/* Takes [from, end) of a range out of the page tables or the bitmap, or leaves only 'rights' there. The caller flushes. */
-void range_protect(struct range_space *space, struct range *range, word from, word end, unsigned rights);
+/*
+ * Takes [from, end) of a range out of the page tables or the bitmap, or leaves only 'rights' there. The caller flushes, whatever the result is. False = the pool
+ * has no page for splitting a large page; some views may have changed then, repeating is harmless. Cannot fail for what was entered as one range.
+ */
+bool range_protect(struct range_space *space, struct range *range, word from, word end, unsigned rights);
 
 /* Takes a range out of the space and frees its node; it is out of its tree. */
 void range_remove(struct range_space *space, struct range *range);

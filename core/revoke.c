@@ -84,10 +84,12 @@ static void range_revoke(struct revocation *revocation, struct range *range, wor
     if ((range = range_isolate(revocation, range, from, end)) && left != range->mapping.rights) {
         struct mapping *m = &range->mapping;
         spend(revocation, CHANGE_COST);
-        range_protect(space, range, m->base, range_end(range), left);
         stale_add(&revocation->stale, space, m->base, range->count);
-        m->rights = (uint8_t)left;
-        if (!left) {
+        if (!range_protect(space, range, m->base, range_end(range), left))
+            revocation->no_memory = true;
+        else if (left)
+            m->rights = (uint8_t)left;
+        else {
             mapping_unlink(m);
             range_remove(space, range);
         }
@@ -115,10 +117,12 @@ static void range_drop(struct revocation *revocation, struct range *range, word 
     spin_lock(&space->space.lock);
     if ((range = range_isolate(revocation, range, from, end))) {
         spend(revocation, CHANGE_COST);
-        range_protect(space, range, range->mapping.base, range_end(range), 0);
         stale_add(&revocation->stale, space, range->mapping.base, range->count);
-        mapping_unlink(&range->mapping);
-        range_remove(space, range);
+        if (range_protect(space, range, range->mapping.base, range_end(range), 0)) {
+            mapping_unlink(&range->mapping);
+            range_remove(space, range);
+        } else
+            revocation->no_memory = true;
     }
     spin_unlock(&space->space.lock);
 }
@@ -265,7 +269,9 @@ void space_take_memory(struct cpu *cpu, struct spaces *spaces, word page, word c
     spin_lock(&space->space.lock);
     struct range *range = range_find(space, page);
     ASSERT(range && range->count == count);
-    range_protect(space, range, page, page + count, 0);
+    bool complete = range_protect(space, range, page, page + count, 0);
+    ASSERT(complete); /* entered as one range, never cut */
+    (void)complete;
     stale_add(&stale, space, page, count);
     mapping_unlink(&range->mapping);
     range_remove(space, range);

@@ -45,6 +45,14 @@ void *account_page_alloc(struct account *account, unsigned order)
     return page;
 }
 
+void *account_page_alloc_forced(struct account *account)
+{
+    void *page = page_alloc_zero(0);
+    if (page)
+        quota_charge_forced(&account->quota, 1);
+    return page;
+}
+
 void account_page_free(struct account *account, void *page, unsigned order)
 {
     page_free(page, order);

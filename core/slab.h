@@ -29,6 +29,8 @@ void slab_free(struct account *account, void *object, size_t size);
 
 /* 2^order cleared pages on the account; 0 = exhausted. */
 void *account_page_alloc(struct account *account, unsigned order);
+/* One cleared page even if the account is exhausted (quota_charge_forced); 0 = the pool is. */
+void *account_page_alloc_forced(struct account *account);
 void account_page_free(struct account *account, void *page, unsigned order);
 
 #endif

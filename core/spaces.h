@@ -37,7 +37,7 @@ word space_lookup(struct spaces *spaces, word crd);
 /*
  * A bounded step of a revoke (abi.md section 3 and 6); self and keep as the flags of the hypercall say. *progress is 0 at first and comes back as where to go on;
  * what is passed has lost its rights, and no CPU uses it any more. Unnamed objects are on cpu->unnamed.
- * REVOKE_NO_MEMORY = the pool had no page for splitting a range; what was revoked stays so, repeating is harmless.
+ * REVOKE_NO_MEMORY = the pool had no page for splitting a range or a large page; what was revoked stays so, repeating is harmless.
  */
 enum revoke_result { REVOKE_DONE, REVOKE_AGAIN, REVOKE_NO_MEMORY };
 enum revoke_result space_revoke(struct cpu *cpu, struct spaces *spaces, word crd, bool self, bool keep, word *progress);

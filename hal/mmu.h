@@ -49,21 +49,27 @@ static inline void page_reserve_put(struct page_reserve *reserve, void *page)
 /* Makes an empty host view, in which the kernel is mapped but nothing for user mode. root: a zeroed page. Caller: PD creation and boot, any CPU. */
 void mmu_init(struct mmu *mmu, void *root);
 
-/* Upper bound of table pages that mmu_map of these pages takes (0 if all tables are there). page and count below the user limit for MMU_HOST. */
-unsigned mmu_need(const struct mmu *mmu, enum mmu_view view, word page, word count);
+/*
+ * Upper bound of table pages that mmu_map of these pages to these frames takes (0 if all tables are there, or none is needed because large pages are used).
+ * page and count below the user limit for MMU_HOST.
+ */
+unsigned mmu_need(const struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame);
 
 /*
- * Maps count pages from 'page' on to the frames from 'frame' (physical address >> 12) on, with rights (bits MMU_*; READ is implied by any) and type.
- * The places are empty. The reserve holds at least mmu_need pages. Cannot fail. No flush is needed (absent entries are not cached).
+ * Maps count pages from 'page' on to the frames from 'frame' (physical address >> 12) on, with rights (bits MMU_*; READ is implied by any) and type;
+ * in large pages where page, frame and count allow. The places are empty. The reserve holds at least mmu_need pages. Cannot fail. No flush is needed (absent
+ * entries are not cached).
  */
 void mmu_map(struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame, unsigned rights, enum memory_type type,
              struct page_reserve *reserve);
 
 /*
  * Leaves of each mapping in the range only the given rights (0 = unmaps). Never adds rights. Empty places stay empty. Table pages stay until mmu_fini.
- * The caller flushes (mmu_flush here, a shoot-down for other CPUs) before it relies on it.
+ * Large pages that reach across a border of the range are split, with table pages from the reserve. Returns 0 = done; otherwise nothing was changed, and
+ * the result is how many pages the reserve has to hold.
+ * The caller flushes the range (mmu_flush here, a shoot-down for other CPUs) before it relies on it.
  */
-void mmu_protect(struct mmu *mmu, enum mmu_view view, word page, word count, unsigned rights);
+unsigned mmu_protect(struct mmu *mmu, enum mmu_view view, word page, word count, unsigned rights, struct page_reserve *reserve);
 
 /* Looks a page of the host view up; returns its rights (0 = nothing there) and its frame in *frame. For checks and tests, not for hot paths. */
 unsigned mmu_lookup(const struct mmu *mmu, enum mmu_view view, word page, uint64_t *frame);

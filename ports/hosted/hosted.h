@@ -42,6 +42,7 @@ struct machine_options {
     bool no_module;   /* boot_info says root_begin == root_end */
     bool no_settle;   /* signals between CPUs and timers wait for machine_settle */
     uint32_t features;
+    unsigned large_order; /* a large page has 2^n pages, n below 10; 0 = 9 */
 };
 
 /* ---- the machine (machine.c) ---- */
@@ -141,8 +142,14 @@ bool user_port(unsigned cpu, unsigned port);
 
 /* Number of cached translations, all CPUs, that allow more than the page table. */
 unsigned tlb_stale(void);
+/* Size of large pages, before anything is mapped. */
+void mmu_large_order(unsigned order);
+/* Number of large pages that were mapped, and split again, so far. */
+extern unsigned mmu_large_maps, mmu_large_splits;
 /* Number of pages mapped in a view, and its rights at one page. */
 word mmu_count(const struct mmu *mmu, enum mmu_view view);
+/* Number of pages that the tables of all views take. */
+word mmu_tables(const struct mmu *mmu);
 unsigned mmu_rights(const struct mmu *mmu, enum mmu_view view, word page, uint64_t *frame, enum memory_type *type);
 /* A TLB entry that forbids the access is loaded anew, as on a PC. */
 unsigned tlb_lookup(unsigned cpu, const struct mmu *mmu, word page, unsigned wanted, uint64_t *frame);

@@ -110,6 +110,7 @@ void machine_prepare(const struct machine_options *options, const void *image, s
           "mmap of the pool");
     physical_pool_offset = (word)kernel_view;
     user_started = false;
+    mmu_large_order(options->large_order ? options->large_order : 9);
     cpu_reset(options);
     kernel_memory_init(kernel_view + POOL_BEGIN, kernel_view + POOL_BEGIN + pool);
 }

@@ -14,6 +14,7 @@
 #include "ports/x86/fpu.h"
 #include "ports/x86/kernel_map.h"
 #include "ports/x86/local_apic.h"
+#include "ports/x86/mtrr.h"
 #include "ports/x86/smp.h"
 #include "ports/x86/timer.h"
 #include "ports/x86/tsc.h"
@@ -76,6 +77,7 @@ void port_boot(uint32_t magic, uint32_t info)
     boot_info.image_end = kernel_image_phys(_image_end);
     platform_boot(magic, info);
     features_apply_options();
+    mtrr_boot();
     void *pool = kernel_map_pool();
     kernel_memory_init(pool, phys_to_virt(boot_info.pool_end));
     machine_boot(cpu);

@@ -36,6 +36,7 @@ static const struct {
     [FEATURE_XSAVEOPT] = {0xd, 1, A, 0, "xsaveopt"},
     [FEATURE_AVX] = {1, 0, C, 28, "avx"},
     [FEATURE_AVX512] = {7, 0, B, 16, "avx512"},
+    [FEATURE_PAGE_1G] = {0x80000001, 0, D, 26, "1g-pages"},
     [FEATURE_MWAIT] = {1, 0, C, 3, "mwait"},
     [FEATURE_TSC_ADJUST] = {7, 0, B, 1, "tsc-adjust"},
     [FEATURE_TSC_INVARIANT] = {0x80000007, 0, D, 8, "tsc-const"},
@@ -97,8 +98,8 @@ static uint32_t detect(void)
         const uint32_t reg[] = {r.a, r.b, r.c, r.d};
         set |= (reg[places[i].reg] >> places[i].bit & 1) << i;
     }
-    if (sizeof(word) == 4) /* PCIDs exist in 64-bit mode only (SDM vol. 3, 4.10.1) */
-        set &= ~(1u << FEATURE_PCID);
+    if (sizeof(word) == 4) /* PCIDs and pages of 1 GiB exist in 64-bit mode only (SDM vol. 3, 4.10.1 and 4.4) */
+        set &= ~(1u << FEATURE_PCID | 1u << FEATURE_PAGE_1G);
     else /* and there it is syscall that matters, which every CPU has then */
         set |= 1u << FEATURE_SYSENTER;
     if (!(set >> FEATURE_PGE & 1))

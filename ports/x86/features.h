@@ -28,6 +28,7 @@ enum feature {
     FEATURE_X2APIC,
     FEATURE_TSC_DEADLINE,
     FEATURE_MWAIT,
+    FEATURE_PAGE_1G,
     FEATURE_XSAVE,
     /* used where all CPUs have them: */
     FEATURE_XSAVEOPT,

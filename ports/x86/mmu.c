@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Host page tables of protection domains, 4 KiB leaves. The kernel's half of each root is a copy of kernel_root's entries, whose
- * tables are shared. Core serialises changes of one space; walks by other CPUs' hardware go on meanwhile. Leaves are written
- * accessed and dirty, so the CPU never writes them.
+ * Host page tables of protection domains. The kernel's half of each root is a copy of kernel_root's entries, whose tables are
+ * shared. Core serialises changes of one space; walks by other CPUs' hardware go on meanwhile. Leaves are written accessed and
+ * dirty, so the CPU never writes them.
+ *
+ * Pages of 2 MiB and 1 GiB are leaves in tables of level 2 and 3, used where page and frame are aligned to it, no table is in the
+ * way, and the MTRRs give all of it one type. A table, once there, stays: other CPUs may have cached the way to it. Splitting
+ * leaves each translation as it was, so that nothing must be flushed for it (SDM vol. 3, 4.10.2.3 and 4.10.4.3); INVLPG of each
+ * 4 KiB page in it drops the large page from the TLB, too.
  *
  * Each address space has a number that is never used again. A CPU remembers which number it runs, and in mmu_cpu.owner whose
  * translations each of its PCIDs may hold: the slot of a space is its number modulo SLOTS, and taking a slot over from another
@@ -22,6 +27,7 @@
 #include "ports/x86/features.h"
 #include "ports/x86/io_bitmap.h"
 #include "ports/x86/kernel_map.h"
+#include "ports/x86/mtrr.h"
 #include "ports/x86/page_table.h"
 
 enum {
@@ -79,67 +85,117 @@ void mmu_init(struct mmu *mmu, void *root)
     mmu->port[PORT_ROOT_GENERATION] = mmu->port[3] = 0;
 }
 
-/* Tables of level and below for the pages if none exists. */
-static unsigned tables_for(unsigned level, word page, word count)
+/* Highest level with leaves. */
+static unsigned leaf_levels(void) { return TABLE_LEVELS == 4 && feature(FEATURE_PAGE_1G) ? 3 : 2; }
+
+/* Pages that an entry of this level covers. */
+static word entry_span(unsigned level) { return (word)1 << TABLE_BITS * (level - 1); }
+
+/* Whether count pages from 'page' on, all below one empty entry of this level, can become a leaf there. */
+static bool leaf_fits(unsigned level, word page, word count, uint64_t frame)
 {
-    unsigned need = 0;
-    for (; level > 0; level--)
-        need += (unsigned)((page + count - 1) >> TABLE_BITS * level) - (unsigned)(page >> TABLE_BITS * level) + 1;
+    word span = entry_span(level);
+    return count == span && level <= leaf_levels() && !((page | frame) & (span - 1)) && mtrr_uniform(frame, span);
+}
+
+/* The highest level at which pages and frames are aligned alike. */
+static unsigned leaf_level(word page, uint64_t frame)
+{
+    unsigned level = 1;
+    while (level < leaf_levels() && !((page ^ frame) & (entry_span(level + 1) - 1)))
+        level++;
+    return level;
+}
+
+/* The entry of a page at which a walk ends: the page's leaf, or the empty entry where a table is missing. */
+static uint64_t *walk(const struct mmu *mmu, enum mmu_view view, word page, unsigned *level)
+{
+    uint64_t *table = phys_to_virt(mmu->root[view]);
+    for (unsigned at = TABLE_LEVELS;; at--) {
+        uint64_t *entry = &table[table_index(page, at)];
+        if (at == 1 || (*entry & (ENTRY_PRESENT | ENTRY_LARGE)) != ENTRY_PRESENT) {
+            *level = at;
+            return entry;
+        }
+        table = table_of(*entry);
+    }
+}
+
+/*
+ * Tables of 'level' and below for the pages if none exists. Below the level of the leaves there are tables only where a large page
+ * would reach across the first or last page.
+ */
+static unsigned tables_for(unsigned level, word page, word count, uint64_t frame)
+{
+    unsigned leaf = mtrr_uniform(frame, count) ? leaf_level(page, frame) : 1, need = 0;
+    for (; level > 0; level--) {
+        word shift = TABLE_BITS * level, first = page >> shift, last = (page + count - 1) >> shift;
+        bool head = page & (((word)1 << shift) - 1), tail = (page + count) & (((word)1 << shift) - 1);
+        if (level >= leaf)
+            need += (unsigned)(last - first) + 1;
+        else
+            need += first == last ? head || tail : head + tail;
+    }
     return need;
 }
 
-static unsigned need_below(const uint64_t *table, unsigned level, word page, word count)
+/* Tables that are missing below a table of this level, or below the entry where such a table is missing (0) but counted already. */
+static unsigned need_below(const uint64_t *table, unsigned level, word page, word count, uint64_t frame)
 {
     unsigned need = 0;
     while (count) {
         word part = word_min(count, entry_rest(page, level));
-        uint64_t entry = table[table_index(page, level)];
-        if (!(entry & ENTRY_PRESENT))
-            need += tables_for(level - 1, page, part);
-        else if (level > 2)
-            need += need_below(table_of(entry), level - 1, page, part);
+        uint64_t entry = table ? table[table_index(page, level)] : 0;
+        if (entry & ENTRY_PRESENT)
+            need += level > 2 && !(entry & ENTRY_LARGE) ? need_below(table_of(entry), level - 1, page, part, frame) : 0;
+        else if (level == 2 || mtrr_uniform(frame, part))
+            need += tables_for(level - 1, page, part, frame);
+        else
+            need += 1 + need_below(0, level - 1, page, part, frame);
         page += part;
+        frame += part;
         count -= part;
     }
     return need;
 }
 
-unsigned mmu_need(const struct mmu *mmu, enum mmu_view view, word page, word count)
+unsigned mmu_need(const struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame)
 {
-    /* Ranges of more than 1 GiB get the bound of an empty space instead of a long walk. */
     if (!mmu->root[view] || !count)
         return 0;
-    if (count > (word)TABLE_ENTRIES * TABLE_ENTRIES)
-        return tables_for(TABLE_LEVELS - 1, page, count);
-    return need_below(phys_to_virt(mmu->root[view]), TABLE_LEVELS, page, count);
+    unsigned level;
+    walk(mmu, view, page, &level);
+    if (count == 1 || (level == 1 && count <= entry_rest(page, 2)))
+        return level - 1;
+    /* Ranges of more than 1 GiB get the bound of an empty space instead of a long walk. */
+    if (count > entry_span(3) && mtrr_uniform(frame, count))
+        return tables_for(TABLE_LEVELS - 1, page, count, frame);
+    return need_below(phys_to_virt(mmu->root[view]), TABLE_LEVELS, page, count, frame);
 }
 
-/*
- * The leaf table of a page; missing tables come from reserve. Without reserve: 0 if there is none, and *rest = pages up to where
- * one could be.
- */
-static uint64_t *leaf_table(struct mmu *mmu, enum mmu_view view, word page, struct page_reserve *reserve, word *rest)
+/* What an entry that leads to a table has beside its address. */
+static uint64_t table_bits(unsigned level)
 {
-    uint64_t *table = phys_to_virt(mmu->root[view]);
-    for (unsigned level = TABLE_LEVELS; level > 1; level--) {
-        uint64_t *entry = &table[table_index(page, level)];
-        if (!(*entry & ENTRY_PRESENT)) {
-            *rest = entry_rest(page, level);
-            if (!reserve)
-                return 0;
-            ASSERT(reserve->count);
-            uint64_t value = virt_to_phys(page_reserve_take(reserve)) | ENTRY_PRESENT;
-            /* PAE: all other low bits of a page directory pointer are reserved (SDM vol. 3, table 4-8). */
-            if (TABLE_LEVELS == 4 || level < TABLE_LEVELS)
-                value |= ENTRY_WRITE | ENTRY_USER | ENTRY_ACCESSED;
-            entry_write(entry, value);
-            if (TABLE_LEVELS == 3 && level == TABLE_LEVELS)
-                __atomic_store_n(&mmu->port[PORT_ROOT_GENERATION], mmu->port[PORT_ROOT_GENERATION] + 1, __ATOMIC_RELEASE);
-        }
-        table = table_of(*entry);
-    }
-    *rest = entry_rest(page, 2);
+    /* PAE: all other low bits of a page directory pointer are reserved (SDM vol. 3, table 4-8). */
+    bool pointer = TABLE_LEVELS == 3 && level == TABLE_LEVELS;
+    return pointer ? ENTRY_PRESENT : ENTRY_PRESENT | ENTRY_WRITE | ENTRY_USER | ENTRY_ACCESSED;
+}
+
+/* Hangs an empty table into an empty entry. */
+static uint64_t *table_add(struct mmu *mmu, uint64_t *entry, unsigned level, struct page_reserve *reserve)
+{
+    ASSERT(reserve->count);
+    uint64_t *table = page_reserve_take(reserve);
+    entry_write(entry, virt_to_phys(table) | table_bits(level));
+    if (TABLE_LEVELS == 3 && level == TABLE_LEVELS)
+        __atomic_store_n(&mmu->port[PORT_ROOT_GENERATION], mmu->port[PORT_ROOT_GENERATION] + 1, __ATOMIC_RELEASE);
     return table;
+}
+
+static uint64_t leaf_bits(unsigned rights, enum memory_type type)
+{
+    return ENTRY_PRESENT | ENTRY_USER | ENTRY_ACCESSED | ENTRY_DIRTY | entry_type(type) | (rights & MMU_WRITE ? ENTRY_WRITE : 0) |
+           (rights & MMU_EXECUTE ? 0 : entry_no_execute);
 }
 
 void mmu_map(struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame, unsigned rights, enum memory_type type,
@@ -147,59 +203,115 @@ void mmu_map(struct mmu *mmu, enum mmu_view view, word page, word count, uint64_
 {
     if (!mmu->root[view] || !rights)
         return;
-    uint64_t bits = ENTRY_PRESENT | ENTRY_USER | ENTRY_ACCESSED | ENTRY_DIRTY | entry_type(type);
-    if (rights & MMU_WRITE)
-        bits |= ENTRY_WRITE;
-    if (!(rights & MMU_EXECUTE))
-        bits |= entry_no_execute;
+    uint64_t bits = leaf_bits(rights, type);
     while (count) {
-        word rest;
-        uint64_t *entry = &leaf_table(mmu, view, page, reserve, &rest)[table_index(page, 1)];
-        rest = word_min(rest, count);
-        page += rest;
-        count -= rest;
-        for (; rest; rest--)
-            entry_write(entry++, (frame++ << PAGE_BITS & ENTRY_ADDRESS) | bits);
+        unsigned level;
+        uint64_t *entry = walk(mmu, view, page, &level);
+        ASSERT(!(*entry & ENTRY_PRESENT));
+        word part = word_min(count, entry_rest(page, level));
+        while (level > 1 && !leaf_fits(level, page, part, frame)) {
+            uint64_t *table = table_add(mmu, entry, level--, reserve);
+            entry = &table[table_index(page, level)];
+            part = word_min(part, entry_rest(page, level));
+        }
+        if (level > 1) {
+            entry_write(entry, frame << PAGE_BITS | bits | ENTRY_LARGE);
+        } else {
+            part = word_min(count, entry_rest(page, 2));
+            for (word i = 0; i < part; i++)
+                entry_write(entry + i, ((frame + i) << PAGE_BITS & ENTRY_ADDRESS) | bits);
+        }
+        page += part;
+        frame += part;
+        count -= part;
     }
 }
 
-void mmu_protect(struct mmu *mmu, enum mmu_view view, word page, word count, unsigned rights)
+/* A leaf with no more than these rights. */
+static uint64_t leaf_reduce(uint64_t value, unsigned rights)
 {
-    if (!mmu->root[view])
-        return;
-    while (count) {
-        word rest;
-        uint64_t *entry = leaf_table(mmu, view, page, 0, &rest);
-        rest = word_min(rest, count);
-        if (entry) {
-            entry += table_index(page, 1);
-            for (word i = 0; i < rest; i++, entry++) {
-                uint64_t value = *entry;
-                if (!(value & ENTRY_PRESENT))
-                    continue;
-                if (!(rights & MMU_WRITE))
-                    value &= ~ENTRY_WRITE;
-                if (!(rights & MMU_EXECUTE))
-                    value |= entry_no_execute;
-                if (!rights)
-                    value = 0;
-                if (value != *entry)
-                    entry_write(entry, value);
+    if (!rights || !(value & ENTRY_PRESENT))
+        return 0;
+    if (!(rights & MMU_WRITE))
+        value &= ~ENTRY_WRITE;
+    return rights & MMU_EXECUTE ? value : value | entry_no_execute;
+}
+
+/* Level of the large page that must be split because a range that loses rights begins or ends at 'page'; 1 = there is none. */
+static unsigned border_level(const struct mmu *mmu, enum mmu_view view, word page, unsigned rights)
+{
+    unsigned level;
+    if (!(page & (entry_span(leaf_levels()) - 1)))
+        return 1;
+    uint64_t entry = *walk(mmu, view, page, &level);
+    return entry & ENTRY_PRESENT && leaf_reduce(entry, rights) != entry ? level : 1;
+}
+
+/* Tables for splitting at both ends of a range. */
+static unsigned split_need(const struct mmu *mmu, enum mmu_view view, word page, word count, unsigned rights)
+{
+    word end = page + count;
+    unsigned first = border_level(mmu, view, page, rights), last = border_level(mmu, view, end, rights), need = 0;
+    for (unsigned level = 2; level <= leaf_levels(); level++) {
+        bool head = first >= level && page & (entry_span(level) - 1), tail = last >= level && end & (entry_span(level) - 1);
+        bool same = (page ^ end) >> TABLE_BITS * (level - 1) == 0;
+        need += head && tail && same ? 1 : head + tail;
+    }
+    return need;
+}
+
+/* Puts a table in the place of a large page that maps the same. */
+static void split(uint64_t *entry, unsigned level, struct page_reserve *reserve)
+{
+    uint64_t value = level > 2 ? *entry : *entry & ~ENTRY_LARGE, *table = page_reserve_take(reserve);
+    for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+        table[i] = value + ((uint64_t)i * entry_span(level - 1) << PAGE_BITS);
+    entry_replace(entry, virt_to_phys(table) | table_bits(level));
+}
+
+unsigned mmu_protect(struct mmu *mmu, enum mmu_view view, word page, word count, unsigned rights, struct page_reserve *reserve)
+{
+    if (!mmu->root[view] || !count)
+        return 0;
+    unsigned level;
+    uint64_t *entry = walk(mmu, view, page, &level);
+    if (level > 1 || count > entry_rest(page, 2)) {
+        unsigned need = split_need(mmu, view, page, count, rights);
+        if (need > reserve->count)
+            return need;
+    }
+    for (;;) {
+        word rest = word_min(count, entry_rest(page, level > 1 ? level : 2));
+        if (level == 1) {
+            for (word i = 0; i < rest; i++) {
+                uint64_t value = leaf_reduce(entry[i], rights);
+                if (value != entry[i])
+                    entry_write(entry + i, value);
+            }
+        } else {
+            uint64_t value = leaf_reduce(*entry, rights);
+            if (value != *entry && rest == entry_span(level))
+                entry_write(entry, value);
+            else if (value != *entry) {
+                split(entry, level, reserve);
+                rest = 0;
             }
         }
         page += rest;
         count -= rest;
+        if (!count)
+            return 0;
+        entry = walk(mmu, view, page, &level);
     }
 }
 
 unsigned mmu_lookup(const struct mmu *mmu, enum mmu_view view, word page, uint64_t *frame)
 {
-    word rest;
-    const uint64_t *table = mmu->root[view] ? leaf_table((struct mmu *)mmu, view, page, 0, &rest) : 0;
-    uint64_t entry = table ? table[table_index(page, 1)] : 0;
+    unsigned level;
+    uint64_t entry = mmu->root[view] ? *walk(mmu, view, page, &level) : 0;
     if (!(entry & ENTRY_PRESENT))
         return 0;
-    *frame = (entry & ENTRY_ADDRESS) >> PAGE_BITS;
+    *frame = (entry & ENTRY_ADDRESS) >> PAGE_BITS | (page & (entry_span(level) - 1));
     bool execute = !entry_no_execute || !(entry & entry_no_execute);
     return MMU_READ | (entry & ENTRY_WRITE ? MMU_WRITE : 0) | (execute ? MMU_EXECUTE : 0);
 }
@@ -211,7 +323,7 @@ unsigned mmu_lookup(const struct mmu *mmu, enum mmu_view view, word page, uint64
 static bool collect(uint64_t *table, unsigned level, unsigned entries, struct page_reserve *pages, unsigned *left)
 {
     for (unsigned i = 0; i < entries; i++) {
-        if (!(table[i] & ENTRY_PRESENT))
+        if (!(table[i] & ENTRY_PRESENT) || table[i] & ENTRY_LARGE)
             continue;
         uint64_t *child = table_of(table[i]);
         if (level > 2 && !collect(child, level - 1, TABLE_ENTRIES, pages, left))

@@ -69,4 +69,18 @@ static inline void entry_write(uint64_t *entry, uint64_t value)
 #endif
 }
 
+/* The same for an entry that is present and gets another frame: a large page that becomes a table. No half of it may be seen. */
+static inline void entry_replace(uint64_t *entry, uint64_t value)
+{
+#ifdef __x86_64__
+    entry_write(entry, value);
+#else
+    uint64_t old = *entry; /* nobody else writes it */
+    asm volatile("lock cmpxchg8b %1"
+                 : "+A"(old), "+m"(*entry)
+                 : "b"((uint32_t)value), "c"((uint32_t)(value >> 32))
+                 : "memory", "cc");
+#endif
+}
+
 #endif

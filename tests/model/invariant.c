@@ -150,23 +150,12 @@ word root_next(unsigned type, word place)
     return !range ? ~(word)0 : range->mapping.base > place ? range->mapping.base : place;
 }
 
-static word tables_below(const word *table, unsigned level)
-{
-    word sum = 1;
-    for (unsigned i = 0; level && i < PAGE_SIZE / sizeof(word); i++)
-        if (table[i])
-            sum += tables_below(phys_to_virt(table[i] & ~(PAGE_SIZE - 1)), level - 1);
-    return sum;
-}
-
 word pages_of_spaces(const struct spaces *spaces)
 {
     const struct mmu *mmu = spaces->memory.mmu;
     const struct object_space *space = &spaces->objects;
     word sum = mmu->io_bitmap ? 1 << IO_BITMAP_ORDER : 0, end = (word)1 << SELECTOR_BITS;
-    for (unsigned view = 0; view < MMU_VIEWS; view++)
-        if (mmu->root[view])
-            sum += tables_below(phys_to_virt(mmu->root[view]), view == MMU_HOST ? 3 : 5);
+    sum += mmu_tables(mmu);
     word uppers = space->root ? space->root & HEIGHT_MASK : 0, last = ~(word)0;
     sum += uppers == 2 ? 1 : 0;
     for (word at = 0; (at = object_space_skip(space, at, end)) < end; at += 1 << SLOT_BITS) {

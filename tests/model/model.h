@@ -13,6 +13,7 @@
 #include <nova/hypercall.h>
 #include <nova/utcb.h>
 
+enum { LARGE_ORDER = 3 }; /* large pages of 8 pages, so that most delegations meet them */
 enum { TYPES = 4 }; /* spaces by NOVA_CRD_*; 0 is not used */
 enum { VIEW_HOST = 1, VIEW_GUEST = 2, VIEW_DEVICE = 4 };
 enum kind { KIND_PD = NOVA_PD, KIND_EC, KIND_SC, KIND_PT, KIND_SM, KIND_SIGNAL, KIND_INTERRUPT };

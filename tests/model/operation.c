@@ -566,7 +566,7 @@ static void import_object(unsigned index, struct thing *thing, unsigned permissi
 
 void operation_boot(unsigned workers)
 {
-    machine_prepare(&(struct machine_options){.cpus = WORKERS + 1, .features = NOVA_FEATURE_VMX | NOVA_FEATURE_IOMMU}, 0, 0);
+    machine_prepare(&(struct machine_options){.cpus = WORKERS + 1, .features = NOVA_FEATURE_VMX | NOVA_FEATURE_IOMMU, .large_order = LARGE_ORDER}, 0, 0);
     if (!machine_start())
         disagree("the machine does not start");
     root_domain = domain_new(0, 0);

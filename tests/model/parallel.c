@@ -316,7 +316,7 @@ void parallel_run(unsigned long long seed, unsigned long steps, bool threads)
     for (unsigned cpu = 0; cpu < CPUS; cpu++)
         source[cpu].state = seed * 1000 + cpu;
     schedule.state = ~seed;
-    machine_prepare(&(struct machine_options){.cpus = CPUS, .threads = threads, .features = NOVA_FEATURE_VMX | NOVA_FEATURE_IOMMU}, 0, 0);
+    machine_prepare(&(struct machine_options){.cpus = CPUS, .threads = threads, .features = NOVA_FEATURE_VMX | NOVA_FEATURE_IOMMU, .large_order = LARGE_ORDER}, 0, 0);
     if (!machine_start())
         disagree("the machine does not start");
     root_clear();
