@@ -32,6 +32,8 @@ enum ec_wait {
     WAIT_REMOTE /* the reply to a call to another CPU */
 };
 
+enum { CONDITION_BUSY = 1 };
+
 struct ec {
     struct object object;
     struct frame frame;
@@ -45,14 +47,20 @@ struct ec {
         };
         uint32_t unfinished;
     };
-    uint8_t kind;  /* enum ec_kind */
-    uint8_t wait;  /* enum ec_wait */
-    bool busy;     /* local: between call and reply */
-    bool blocked;  /* waits; runs nothing */
-    bool in_event; /* waits for the reply to an event, not to a call */
-
-    bool dead; /* no capability names it any more; set from any CPU */
-    bool gone; /* its CPU has seen that it is dead */
+    uint8_t kind; /* enum ec_kind */
+    uint8_t wait; /* enum ec_wait */
+    bool blocked; /* waits; runs nothing */
+    bool gone;    /* its CPU has seen that it is dead */
+    /* What a call or reply has to look at; read together as 'condition': 0 in an idle handler, at most CONDITION_BUSY in who waits for a plain call. */
+    union {
+        struct {
+            uint8_t busy;       /* local: between call and reply */
+            uint8_t dead;       /* no capability names it any more; set from any CPU */
+            uint8_t in_event;   /* waits for the reply to an event, not to a call */
+            uint8_t oom_reason; /* waits for an OOM portal, see oom.h: the handler's third word */
+        };
+        uint32_t condition;
+    };
     struct ec *caller, *callee;
 
     /* Calls to other CPUs, see remote.h. Of the caller: */
@@ -80,9 +88,8 @@ struct ec {
     word progress;
     struct reclaim_item *notice;
 
-    /* While it waits for an OOM portal, see oom.h: the handler's second and third word; reason 0 = it does not. */
-    word oom_id;
-    uint8_t oom_reason;
+    /* Of OOM portals, see oom.h. */
+    word oom_id;     /* the handler's second word */
     bool oom_failed; /* that handler died */
     bool oom_remote; /* the callee on another CPU is short of memory */
 

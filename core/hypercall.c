@@ -32,15 +32,21 @@ static const hypercall_handler handlers[NOVA_HYPERCALLS] = {
     [NOVA_PD_CTRL] = hypercall_pd_ctrl,
 };
 
-/* The creating ones and misc leave it to the caller to add quota and try again; call has told the callee's portal already. */
-static bool oom_is_told(unsigned number) { return number == NOVA_REVOKE || number > NOVA_MISC; }
+/*
+ * The caller's own account ran short: its OOM portal is told, except by the creating hypercalls and misc, which leave it to the caller, and by call, which has told the
+ * callee's. True = it is.
+ */
+static __attribute__((noinline)) bool oom_told(struct cpu *cpu, struct ec *ec, unsigned number)
+{
+    return (number == NOVA_REVOKE || number > NOVA_MISC) && oom_call(cpu, ec, ec, OOM_CALL);
+}
 
 void hypercall_execute(struct cpu *cpu, struct ec *ec)
 {
     word *arg = ec->frame.arg;
     unsigned number = arg[0] & (NOVA_HYPERCALLS - 1), outcome = handlers[number](cpu, ec, arg);
-    if (__builtin_expect(outcome == NOVA_QUO_OOM, 0) && oom_is_told(number) && oom_call(cpu, ec, ec, OOM_CALL))
-        return;
-    if (outcome != OUTCOME_NONE)
-        arg[0] = outcome;
+    if (__builtin_expect(outcome >= NOVA_QUO_OOM, 0))
+        if (outcome == OUTCOME_NONE || oom_told(cpu, ec, number))
+            return;
+    arg[0] = outcome;
 }

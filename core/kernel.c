@@ -5,6 +5,7 @@
  */
 #include "core/arrive.h"
 #include "core/event.h"
+#include "core/fast_path.h"
 #include "core/hypercall.h"
 #include "core/schedule.h"
 #include "core/shootdown.h"
@@ -58,14 +59,15 @@ static void space_enter(struct cpu *cpu, struct pd *pd)
 }
 
 /* Another EC's frame is resumed: time is charged, registers and address space follow. */
-static struct frame *switch_to(struct cpu *cpu, struct ec *ec)
+static inline struct frame *switch_to(struct cpu *cpu, struct ec *ec)
 {
     struct ec *from = cpu->resumed;
     uint64_t now = time_now();
     from->time += now - cpu->since;
     cpu->since = now;
     cpu->resumed = ec;
-    frame_switch(&from->frame, &ec->frame);
+    if (__builtin_expect(from->frame.fpu_used | ec->frame.fpu_used, 0))
+        frame_switch(&from->frame, &ec->frame);
     /* The idle EC needs no space of its own: the last one stays until somebody else comes, or until it dies. */
     if (ec->pd != cpu->space && ec->kind != EC_IDLE)
         space_enter(cpu, ec->pd);
@@ -108,10 +110,29 @@ static inline struct frame *kernel_leave(struct cpu *cpu)
     return ec == cpu->resumed ? &ec->frame : switch_to(cpu, ec);
 }
 
+/* Functions of their own: each saves only the registers that it needs itself. */
+static __attribute__((noinline)) struct frame *any_hypercall(struct cpu *cpu, struct ec *ec)
+{
+    hypercall_execute(cpu, ec);
+    return kernel_leave(cpu);
+}
+
+static __attribute__((noinline)) struct frame *call(struct cpu *cpu, struct ec *ec)
+{
+    return fast_call(cpu, ec) ? kernel_leave(cpu) : any_hypercall(cpu, ec);
+}
+
+static __attribute__((noinline)) struct frame *reply(struct cpu *cpu, struct ec *ec)
+{
+    return fast_reply(cpu, ec) ? kernel_leave(cpu) : any_hypercall(cpu, ec);
+}
+
 struct frame *kernel_hypercall(struct cpu *cpu)
 {
-    hypercall_execute(cpu, cpu->current);
-    return kernel_leave(cpu);
+    struct ec *ec = cpu->current;
+    if ((uint8_t)ec->frame.arg[0] == NOVA_CALL)
+        return call(cpu, ec);
+    return ec->frame.arg[0] == NOVA_REPLY && ec->kind == EC_LOCAL ? reply(cpu, ec) : any_hypercall(cpu, ec);
 }
 
 struct frame *kernel_exception(struct cpu *cpu, unsigned vector, word error, word address)
