@@ -113,8 +113,16 @@ static inline struct frame *kernel_leave(struct cpu *cpu)
 /* Functions of their own: each saves only the registers that it needs itself. */
 static __attribute__((noinline)) struct frame *any_hypercall(struct cpu *cpu, struct ec *ec)
 {
-    hypercall_execute(cpu, ec);
-    return kernel_leave(cpu);
+    word *arg = ec->frame.arg;
+    unsigned outcome = hypercall_handlers[arg[0] & (NOVA_HYPERCALLS - 1)](cpu, ec, arg);
+    if (__builtin_expect(outcome < NOVA_QUO_OOM, 1))
+        arg[0] = outcome;
+    else
+        hypercall_finish(cpu, ec, outcome);
+    if (__builtin_expect(
+            (cpu->pending | __atomic_load_n(&cpu->posted, __ATOMIC_RELAXED) | ec->unfinished) == 0 && cpu->current == ec, 1))
+        return &ec->frame;
+    return leave_slowly(cpu);
 }
 
 static __attribute__((noinline)) struct frame *call(struct cpu *cpu, struct ec *ec)
