@@ -91,6 +91,7 @@ static void sc_free(struct cpu *cpu, struct reclaim_item *item)
 {
     struct sc *sc = CONTAINER(item, struct sc, object.item);
     struct pd *payer = sc->object.payer;
+    cpu_time_gone(sc->ec->cpu, &sc->ec->cpu->gone_sc_time, sc->time - sc->time_read);
     object_unref(cpu, &sc->ec->object);
     slab_free(&payer->account, sc, sizeof *sc);
     object_unref(cpu, &payer->object);

@@ -39,6 +39,7 @@ static void ec_free(struct cpu *cpu, struct reclaim_item *item)
 {
     struct ec *ec = CONTAINER(item, struct ec, object.item);
     struct pd *payer = ec->object.payer, *pd = ec->pd;
+    cpu_time_gone(ec->cpu, &ec->cpu->gone_ec_time, ec->time - ec->time_read);
     ec_memory_free(ec);
     object_unref(cpu, &pd->object);
     object_unref(cpu, &payer->object);

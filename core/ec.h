@@ -96,6 +96,7 @@ struct ec {
     struct object *oom_portal; /* a reference, or 0 */
     word utcb_page;
     uint64_t time;       /* execution time, TSC ticks */
+    uint64_t time_read;  /* what ec_ctrl and sc_ctrl have told of it */
     struct list sibling; /* in pd->ecs */
 };
 

@@ -28,6 +28,7 @@ struct sc {
     struct inbox_item inbox;
     uint64_t quantum, left; /* TSC ticks */
     uint64_t time;          /* consumed, TSC ticks */
+    uint64_t time_read;     /* what sc_ctrl has told of it */
     uint8_t priority;
     uint8_t state; /* enum sc_state */
     bool to_tail;  /* yields its turn */

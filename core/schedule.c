@@ -137,5 +137,7 @@ void schedule_timer(struct cpu *cpu)
 
 uint64_t schedule_time(const struct cpu *cpu, const struct sc *sc)
 {
-    return sc->time + (cpu->sc == sc ? time_now() - cpu->slice_start : 0);
+    (void)cpu;
+    const struct cpu *on = sc->cpu;
+    return sc->time + (on->sc == sc && !sc->carried ? time_now() - on->slice_start : 0);
 }
