@@ -3,6 +3,7 @@
  * create_pd, create_ec, create_sc, create_pt, create_sm: the new selector is looked at first, the object is made, and its insertion decides. An object that could
  * not be inserted was never visible and goes the way of any unnamed one.
  */
+#include "core/arrive.h"
 #include "core/hypercall.h"
 #include "core/lib/bits.h"
 #include "core/schedule.h"
@@ -72,7 +73,7 @@ unsigned hypercall_create_ec(struct cpu *cpu, struct ec *ec, word *arg)
         return NOVA_BAD_FTR; /* virtual CPUs need VMX or SVM: boot_info.features names neither */
     if (!utcb_page || utcb_page >= host_pages)
         return NOVA_BAD_PAR;
-    struct ec_arguments arguments = {cpu, pd, pd, target, global ? EC_GLOBAL : EC_LOCAL, utcb_page, arg[3], arg[4]};
+    struct ec_arguments arguments = {cpu, pd, pd, target, global ? EC_GLOBAL : EC_LOCAL, utcb_page, arg[3], arg[4], ec_arrive};
     struct ec *new;
     unsigned status = ec_create(&arguments, &new);
     if (status != NOVA_SUCCESS)
@@ -126,7 +127,7 @@ unsigned hypercall_create_sc(struct cpu *cpu, struct ec *ec, word *arg)
         object_unref(cpu, &pd->object);
         return sc ? NOVA_BAD_CAP : NOVA_QUO_OOM;
     }
-    sc_init(sc, pd, target, target->cpu, priority, quantum);
+    sc_init(sc, pd, target, target->cpu, priority, quantum, sc_arrive);
     unsigned status = object_publish(cpu, ec, selector, &sc->object, NOVA_SC_ALL);
     inbox_post(cpu, sc->cpu, &sc->inbox);
     return status;

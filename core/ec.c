@@ -65,7 +65,7 @@ static void ec_init(struct ec *ec, const struct ec_arguments *arguments)
     list_init(&ec->visitors);
     list_init(&ec->waiter.link);
     list_init(&ec->sibling);
-    inbox_item_init(&ec->inbox, &ec->object, ec_inbox_handler);
+    inbox_item_init(&ec->inbox, &ec->object, arguments->arrive);
     frame_init(&ec->frame, 0, arguments->sp);
 }
 
@@ -110,9 +110,9 @@ enum nova_status ec_create(const struct ec_arguments *arguments, struct ec **res
     return NOVA_SUCCESS;
 }
 
-struct ec *ec_create_idle(struct cpu *cpu, struct pd *pd)
+struct ec *ec_create_idle(struct cpu *cpu, struct pd *pd, inbox_handler arrive)
 {
-    struct ec_arguments arguments = {cpu, pd, pd, cpu, EC_IDLE, 0, 0, 0};
+    struct ec_arguments arguments = {cpu, pd, pd, cpu, EC_IDLE, 0, 0, 0, arrive};
     struct ec *ec = slab_alloc(&pd->account, sizeof *ec);
     if (!ec)
         return 0;

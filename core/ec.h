@@ -108,13 +108,14 @@ struct ec_arguments {
     struct cpu *cpu;
     enum ec_kind kind;
     word utcb_page, sp, event_base;
+    inbox_handler arrive; /* ec_arrive */
 };
 
 /* Makes an EC including UTCB and FPU area. NOVA_BAD_PAR: UTCB address in use; NOVA_QUO_OOM. */
 enum nova_status ec_create(const struct ec_arguments *arguments, struct ec **result);
 
 /* The idle EC of a CPU. */
-struct ec *ec_create_idle(struct cpu *cpu, struct pd *pd);
+struct ec *ec_create_idle(struct cpu *cpu, struct pd *pd, inbox_handler arrive);
 
 /* Frees an EC that was never visible, at once. */
 void ec_discard(struct cpu *cpu, struct ec *ec);
@@ -136,9 +137,6 @@ void ec_wake(struct cpu *cpu, struct ec *ec);
 
 /* Lets the SCs that sleep with the last EC of the chain from here on look again what they can run. */
 void ec_stir(struct cpu *cpu, struct ec *ec);
-
-/* What an EC's CPU does with its inbox item; defined by arrive. */
-extern const inbox_handler ec_inbox_handler;
 
 /* What the handler of an OOM portal gets beside its portal's id. */
 static inline void oom_words(const struct ec *ec, struct ec *handler)

@@ -43,11 +43,9 @@ struct sc {
 
 extern const struct object_type sc_type;
 
-/* What an SC's CPU does with its inbox item; defined by arrive. */
-extern const inbox_handler sc_inbox_handler;
-
-/* Fills in a new SC whose references on payer and ec the caller has taken; quantum in microseconds. */
-static inline void sc_init(struct sc *sc, struct pd *payer, struct ec *ec, struct cpu *cpu, unsigned priority, word quantum)
+/* Fills in a new SC whose references on payer and ec the caller has taken; quantum in microseconds; arrive: sc_arrive. */
+static inline void sc_init(struct sc *sc, struct pd *payer, struct ec *ec, struct cpu *cpu, unsigned priority, word quantum,
+                           inbox_handler arrive)
 {
     object_init(&sc->object, &sc_type, payer);
     sc->object.refs = 2;
@@ -58,7 +56,7 @@ static inline void sc_init(struct sc *sc, struct pd *payer, struct ec *ec, struc
     sc->state = SC_NEW;
     list_init(&sc->link);
     list_init(&sc->visit);
-    inbox_item_init(&sc->inbox, &sc->object, sc_inbox_handler);
+    inbox_item_init(&sc->inbox, &sc->object, arrive);
 }
 
 #endif
