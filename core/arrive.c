@@ -55,6 +55,8 @@ void ec_arrive(struct cpu *cpu, struct inbox_item *item)
     if (!ec->dead || ec->gone)
         return;
     ec->gone = true;
+    if (ec->kind == EC_VCPU)
+        virtualization->stop(&ec->frame);
     timeout_cancel(cpu, &ec->timeout);
     ec_leave_chain(cpu, ec);
     if (ec->notice)

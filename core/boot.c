@@ -117,6 +117,7 @@ static void root_create(struct cpu *cpu)
 
 void kernel_init(void)
 {
+    virtualization = hal_virtualization();
     kernel_pd = need(pd_create(0));
     kernel_pd->account.quota.limit = page_alloc_free_pages();
     for (unsigned i = 0; i < boot_info.cpus; i++)

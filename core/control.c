@@ -50,11 +50,26 @@ static unsigned ec_recall(struct cpu *cpu, struct ec *ec, struct ec *target, boo
     return fetch ? ec_fetch(ec, target) : NOVA_SUCCESS;
 }
 
+/* The virtual CPU does not run: its CPU runs the caller. Its last event, as long as that waits for a reply, otherwise as a recall would deliver it. */
+static unsigned vcpu_get(struct ec *ec, struct ec *target, word mtd)
+{
+    target->recall = true;
+    vcpu_state_save(target, &ec->utcb->state, mtd, target->in_event || target->todo == TODO_EVENT ? target->event : NOVA_VM_RECALL);
+    return NOVA_SUCCESS;
+}
+
+static unsigned vcpu_set(struct ec *ec, struct ec *target, bool recall)
+{
+    target->recall = recall;
+    virtualization->load(&target->frame, &ec->utcb->state, __atomic_load_n(&ec->utcb->state.mtd, __ATOMIC_RELAXED));
+    return NOVA_SUCCESS;
+}
+
 static unsigned ec_help(struct cpu *cpu, struct ec *ec, struct ec *target, word tls)
 {
     if (target->cpu != cpu)
         return NOVA_BAD_CPU;
-    if (target->pd != ec->pd || target->kind == EC_IDLE || target == ec || target->dead || target->utcb->tls != tls)
+    if (target->pd != ec->pd || target->kind == EC_IDLE || target->kind == EC_VCPU || target == ec || target->dead || target->utcb->tls != tls)
         return NOVA_BAD_PAR;
     struct ec *end = ec_chain_end(target);
     if (end->blocked || end == ec || (target->kind == EC_LOCAL && !target->busy))
@@ -95,8 +110,12 @@ unsigned hypercall_ec_ctrl(struct cpu *cpu, struct ec *ec, word *arg)
     case NOVA_EC_MIGRATE: return FIND(ec, ec, selector, 0) ? NOVA_BAD_PAR : NOVA_BAD_CAP;
     case NOVA_EC_GET_STATE:
     case NOVA_EC_SET_STATE:
-        /* For virtual CPUs, of which there are none. */
-        return NOVA_BAD_CAP;
+        target = FIND(ec, ec, selector, NOVA_EC_CTRL_PERM);
+        if (!target || target->kind != EC_VCPU)
+            return NOVA_BAD_CAP;
+        return target->cpu != cpu                  ? NOVA_BAD_CPU
+               : operation == NOVA_EC_GET_STATE ? vcpu_get(ec, target, arg[1])
+                                                : vcpu_set(ec, target, arg[1] == 1);
     case NOVA_EC_MSR: {
         struct semaphore *semaphore = FIND(semaphore, ec, selector, 0);
         if (!semaphore || semaphore != kernel_register_semaphore)

@@ -69,11 +69,13 @@ unsigned hypercall_create_ec(struct cpu *cpu, struct ec *ec, word *arg)
         return NOVA_BAD_CAP;
     if (!target)
         return NOVA_BAD_CPU;
-    if (!utcb_page && global)
-        return NOVA_BAD_FTR; /* virtual CPUs need VMX or SVM: boot_info.features names neither */
-    if (!utcb_page || utcb_page >= host_pages)
+    bool vcpu = !utcb_page && global;
+    if (vcpu && !virtualization)
+        return NOVA_BAD_FTR;
+    if ((!utcb_page && !vcpu) || utcb_page >= host_pages)
         return NOVA_BAD_PAR;
-    struct ec_arguments arguments = {cpu, pd, pd, target, global ? EC_GLOBAL : EC_LOCAL, utcb_page, arg[3], arg[4], ec_arrive};
+    enum ec_kind kind = vcpu ? EC_VCPU : global ? EC_GLOBAL : EC_LOCAL;
+    struct ec_arguments arguments = {cpu, pd, pd, target, kind, utcb_page, arg[3], arg[4], ec_arrive};
     struct ec *new;
     unsigned status = ec_create(&arguments, &new);
     if (status != NOVA_SUCCESS)
@@ -83,7 +85,7 @@ unsigned hypercall_create_ec(struct cpu *cpu, struct ec *ec, word *arg)
         new->oom_portal = portal;
     if (global) {
         new->todo = TODO_EVENT;
-        new->event = NOVA_EVENT_STARTUP;
+        new->event = vcpu ? NOVA_VM_STARTUP : NOVA_EVENT_STARTUP;
     }
     return object_publish(cpu, ec, selector, &new->object, NOVA_EC_ALL);
 }
@@ -114,7 +116,7 @@ unsigned hypercall_create_sc(struct cpu *cpu, struct ec *ec, word *arg)
     unsigned priority = arg[3] & 0xff;
     struct pd *pd = FIND(pd, ec, arg[1], NOVA_PD_CREATE_SC);
     struct ec *target = FIND(ec, ec, arg[2], NOVA_EC_BIND_SC);
-    if (!selector_free(ec, selector) || !pd || !target || target->kind != EC_GLOBAL)
+    if (!selector_free(ec, selector) || !pd || !target || (target->kind != EC_GLOBAL && target->kind != EC_VCPU))
         return NOVA_BAD_CAP;
     if (!priority || priority >= PRIORITIES || !quantum)
         return NOVA_BAD_PAR;
@@ -128,6 +130,7 @@ unsigned hypercall_create_sc(struct cpu *cpu, struct ec *ec, word *arg)
         return sc ? NOVA_BAD_CAP : NOVA_QUO_OOM;
     }
     sc_init(sc, pd, target, target->cpu, priority, quantum, sc_arrive);
+    sc->stops_clock = target->kind == EC_VCPU;
     unsigned status = object_publish(cpu, ec, selector, &sc->object, NOVA_SC_ALL);
     inbox_post(cpu, sc->cpu, &sc->inbox);
     return status;

@@ -32,6 +32,8 @@ static void ec_memory_free(struct ec *ec)
         fpu_free(account, ec->frame.fpu);
     if (ec->utcb)
         account_page_free(account, ec->utcb, 0);
+    if (ec->area)
+        account_page_free(account, ec->area, virtualization->area_order);
     slab_free(account, ec, sizeof *ec);
 }
 
@@ -44,6 +46,8 @@ static void ec_free(struct cpu *cpu, struct reclaim_item *item)
     object_unref(cpu, &pd->object);
     object_unref(cpu, &payer->object);
 }
+
+const struct virtualization *virtualization;
 
 static enum settle ec_unnamed(struct cpu *cpu, struct object *object)
 {
@@ -69,6 +73,16 @@ static void ec_init(struct ec *ec, const struct ec_arguments *arguments)
     frame_init(&ec->frame, 0, arguments->sp);
 }
 
+/* What the EC has beside its registers: the UTCB becomes visible, so everything else is there already. */
+static enum nova_status ec_equip(struct ec *ec)
+{
+    if (ec->kind != EC_VCPU)
+        return space_give_memory(&ec->pd->spaces, ec->utcb_page, 1, (word)(virt_to_phys(ec->utcb) >> PAGE_BITS), NOVA_MEM_RW,
+                                 MAPPING_FIXED);
+    virtualization->start(&ec->frame, ec->area, &ec->pd->mmu);
+    return NOVA_SUCCESS;
+}
+
 enum nova_status ec_create(const struct ec_arguments *arguments, struct ec **result)
 {
     struct account *account = &arguments->payer->account;
@@ -79,8 +93,11 @@ enum nova_status ec_create(const struct ec_arguments *arguments, struct ec **res
     ec->utcb_page = arguments->utcb_page;
     enum nova_status status = NOVA_QUO_OOM;
     ec->frame.fpu = fpu_alloc(account);
-    ec->utcb = account_page_alloc(account, 0);
-    if (ec->frame.fpu && ec->utcb) {
+    if (ec->kind == EC_VCPU)
+        ec->area = account_page_alloc(account, virtualization->area_order);
+    else
+        ec->utcb = account_page_alloc(account, 0);
+    if (ec->frame.fpu && (ec->utcb || ec->area)) {
         /* All references before the UTCB can be seen. */
         if (!object_ref(&arguments->payer->object))
             status = NOVA_BAD_CAP;
@@ -88,8 +105,7 @@ enum nova_status ec_create(const struct ec_arguments *arguments, struct ec **res
             __atomic_fetch_sub(&arguments->payer->object.refs, 1, __ATOMIC_RELEASE);
             status = NOVA_BAD_CAP;
         } else {
-            status = space_give_memory(&ec->pd->spaces, ec->utcb_page, 1, (word)(virt_to_phys(ec->utcb) >> PAGE_BITS), NOVA_MEM_RW,
-                                       MAPPING_FIXED);
+            status = ec_equip(ec);
             if (status != NOVA_SUCCESS) {
                 __atomic_fetch_sub(&arguments->payer->object.refs, 1, __ATOMIC_RELEASE);
                 __atomic_fetch_sub(&arguments->pd->object.refs, 1, __ATOMIC_RELEASE);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Execution context: a thread (global), a portal handler (local) or the idle loop of a CPU. Bound to one CPU, where its state is changed; other CPUs leave
- * word by 'recall', 'dead' and the inbox. Besides the reference for its capabilities it carries one from creation until its CPU has taken it out of the call chain.
+ * Execution context: a thread (global), a portal handler (local), a virtual CPU or the idle loop of a CPU. Bound to one CPU, where its state is changed; other
+ * CPUs leave word by 'recall', 'dead' and the inbox. Besides the reference for its capabilities it carries one from creation until its CPU has taken it out of the call chain.
  *
  * Call chains: A->callee == B and B->caller == A while A waits for B's reply. An SC runs the last EC of the chain that starts at its own EC.
  */
@@ -13,8 +13,9 @@
 #include "core/sc.h"
 #include "core/timeout.h"
 #include "core/wait_queue.h"
+#include "hal/virtualization.h"
 
-enum ec_kind { EC_IDLE, EC_GLOBAL, EC_LOCAL };
+enum ec_kind { EC_IDLE, EC_GLOBAL, EC_LOCAL, EC_VCPU };
 
 /* What the EC still has to do before it runs user code again. */
 enum ec_todo {
@@ -69,7 +70,9 @@ struct ec {
     bool let_go;                  /* SCs are wanted back before the reply: the chain has changed */
     struct list visitors;         /* of the callee: SCs that brought calls, by sc->visit */
 
-    struct nova_utcb *utcb; /* kernel address */
+    struct nova_utcb *utcb; /* kernel address; 0 for a virtual CPU */
+    void *area;             /* of a virtual CPU: the port's, hal/virtualization.h */
+    uint64_t waited;        /* of a virtual CPU: what its clock has been stopped for of sc->waited */
     struct pd *pd;          /* a reference */
     struct cpu *cpu;
     struct list sleepers; /* SCs that wait until it is unblocked */
@@ -102,6 +105,12 @@ struct ec {
 
 extern const struct object_type ec_type;
 
+/* What runs virtual CPUs; 0 = nothing. Set before the first EC is made. */
+extern const struct virtualization *virtualization;
+
+/* Bits of an MTD that mean something for virtual CPUs (abi.md section 4). */
+#define VCPU_MTD ((2 * (word)NOVA_MTD_XSAVE - 1) | NOVA_MTD_FPU)
+
 struct ec_arguments {
     struct cpu *self; /* the calling CPU */
     struct pd *payer, *pd;
@@ -111,7 +120,7 @@ struct ec_arguments {
     inbox_handler arrive; /* ec_arrive */
 };
 
-/* Makes an EC including UTCB and FPU area. NOVA_BAD_PAR: UTCB address in use; NOVA_QUO_OOM. */
+/* Makes an EC including UTCB (or the area of a virtual CPU) and FPU area. NOVA_BAD_PAR: UTCB address in use; NOVA_QUO_OOM. */
 enum nova_status ec_create(const struct ec_arguments *arguments, struct ec **result);
 
 /* The idle EC of a CPU. */
@@ -151,6 +160,15 @@ static inline void oom_end(struct ec *ec, bool failed)
     ec->oom_reason = 0;
     ec->oom_failed = failed;
     ec->todo = TODO_HYPERCALL;
+}
+
+/* Delivers the state of a virtual CPU as event 'event' does. On its CPU. */
+static inline void vcpu_state_save(struct ec *ec, struct nova_state *state, word mtd, unsigned event)
+{
+    mtd &= VCPU_MTD;
+    virtualization->save(&ec->frame, state, mtd, event);
+    state->mtd = mtd;
+    state->exit_reason = event;
 }
 
 /* Last EC of the call chain. */

@@ -40,7 +40,11 @@ unsigned ipc_call(struct cpu *cpu, struct ec *ec, struct portal *portal, bool no
 
 static enum nova_status event_reply(struct ec *ec, struct ec *caller)
 {
-    frame_state_load(&caller->frame, &ec->utcb->state, __atomic_load_n(&ec->utcb->state.mtd, __ATOMIC_RELAXED));
+    word mtd = __atomic_load_n(&ec->utcb->state.mtd, __ATOMIC_RELAXED);
+    if (__builtin_expect(caller->kind == EC_VCPU, 0))
+        virtualization->load(&caller->frame, &ec->utcb->state, mtd);
+    else
+        frame_state_load(&caller->frame, &ec->utcb->state, mtd);
     return message_copy_to_event(ec, caller);
 }
 
@@ -136,7 +140,8 @@ void ec_kill(struct cpu *cpu, struct ec *ec, const char *why)
     if (ec->dead)
         return;
     if (!ec->pd->dying)
-        log_line("thread killed: event %u at ip 0x%lx, error 0x%lx, address 0x%lx: %s", ec->event, (unsigned long)ec->frame.ip,
+        log_line("%s killed: event %u at ip 0x%lx, error 0x%lx, address 0x%lx: %s",
+                 ec->kind == EC_VCPU ? "virtual CPU" : "thread", ec->event, (unsigned long)ec->frame.ip,
                  (unsigned long)ec->event_error, (unsigned long)ec->event_address, why);
     ec_stop(cpu, ec);
 }

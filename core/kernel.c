@@ -47,7 +47,7 @@ static void proceed(struct cpu *cpu, struct ec *ec)
         event_deliver(cpu, ec);
     else {
         ec->recall = false;
-        event_raise(ec, NOVA_EVENT_RECALL, 0, 0);
+        event_raise(ec, ec->kind == EC_VCPU ? NOVA_VM_RECALL : NOVA_EVENT_RECALL, 0, 0);
     }
 }
 
@@ -68,6 +68,10 @@ static inline struct frame *switch_to(struct cpu *cpu, struct ec *ec)
     cpu->resumed = ec;
     if (__builtin_expect(from->frame.fpu_used | ec->frame.fpu_used, 0))
         frame_switch(&from->frame, &ec->frame);
+    if (ec->kind == EC_VCPU && cpu->sc->ec == ec) {
+        virtualization->pause(&ec->frame, cpu->sc->waited - ec->waited);
+        ec->waited = cpu->sc->waited;
+    }
     /* The idle EC needs no space of its own: the last one stays until somebody else comes, or until it dies. */
     if (ec->pd != cpu->space && ec->kind != EC_IDLE)
         space_enter(cpu, ec->pd);
@@ -146,6 +150,12 @@ struct frame *kernel_hypercall(struct cpu *cpu)
 struct frame *kernel_exception(struct cpu *cpu, unsigned vector, word error, word address)
 {
     event_raise(cpu->current, vector, error, address);
+    return kernel_leave(cpu);
+}
+
+struct frame *kernel_vcpu_exit(struct cpu *cpu, unsigned event, uint64_t address)
+{
+    event_raise(cpu->current, event, 0, (word)address);
     return kernel_leave(cpu);
 }
 

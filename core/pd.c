@@ -71,6 +71,8 @@ bool pd_destroy(struct cpu *cpu, struct pd *pd)
         return false;
     if (pd->mmu.io_bitmap)
         account_page_free(&pd->account, (void *)(word)pd->mmu.io_bitmap, IO_BITMAP_ORDER);
+    if (pd->mmu.io_guest)
+        account_page_free(&pd->account, (void *)(word)pd->mmu.io_guest, IO_GUEST_ORDER);
     ASSERT(!pd->account.quota.used);
     pd->account.quota.lower = 0;
     quota_move(&pd->account.quota, &payer->account.quota, pd->account.quota.limit);

@@ -35,6 +35,10 @@ struct sc {
     bool helping;  /* runs an EC that its own one waits for */
     bool dead;     /* no capability names it any more */
 
+    /* Of a virtual CPU, whose clock stands still while it is ready but does not run: */
+    bool stops_clock;
+    uint64_t ready_since, waited; /* TSC when it became ready, ticks spent so */
+
     /* A call to another CPU, see remote.h. */
     struct ec *carried; /* the caller, a reference; 0 = at home */
 

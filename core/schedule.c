@@ -14,6 +14,8 @@ static void ready_put(struct cpu *cpu, struct sc *sc, bool tail)
 {
     struct list *queue = &cpu->ready[sc->priority];
     sc->state = SC_READY;
+    if (sc->stops_clock)
+        sc->ready_since = time_now();
     if (tail)
         list_append(queue, &sc->link);
     else
@@ -114,6 +116,8 @@ void schedule_pick(struct cpu *cpu)
         ready_take(cpu, next);
     else
         next = cpu->idle_sc;
+    if (next->stops_clock)
+        next->waited += now - next->ready_since;
     if (!next->left)
         next->left = next->quantum;
     next->state = SC_RUNNING;

@@ -22,6 +22,7 @@
 #define CR4_PGE ((word)1 << 7)
 #define CR4_OSFXSR ((word)1 << 9)
 #define CR4_OSXMMEXCPT ((word)1 << 10)
+#define CR4_VMXE ((word)1 << 13)
 #define CR4_UMIP ((word)1 << 11)
 #define CR4_PCIDE ((word)1 << 17)
 #define CR4_OSXSAVE ((word)1 << 18)
@@ -31,6 +32,7 @@
 #define EFER_SCE ((uint64_t)1)
 #define EFER_LME ((uint64_t)1 << 8)
 #define EFER_NXE ((uint64_t)1 << 11)
+#define EFER_SVME ((uint64_t)1 << 12)
 
 static inline word cr0_read(void)
 {

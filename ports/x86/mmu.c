@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Host page tables of protection domains, 4 KiB leaves. The kernel's half of each root is a copy of kernel_root's entries, whose
- * tables are shared. Core serialises changes of one space; walks by other CPUs' hardware go on meanwhile. Leaves are written
- * accessed and dirty, so the CPU never writes them.
+ * Page tables of protection domains for the host and for guests, 4 KiB leaves. The kernel's half of each root is a copy of
+ * kernel_root's entries, whose tables are shared. Core serialises changes of one space; walks by other CPUs' hardware go on
+ * meanwhile. Leaves are written accessed and dirty, so the CPU never writes them.
  *
  * Each address space has a number that is never used again. A CPU remembers which number it runs, and in mmu_cpu.owner whose
  * translations each of its PCIDs may hold: the slot of a space is its number modulo SLOTS, and taking a slot over from another
- * space flushes it. So PCIDs need no allocation, no lock and no flush of other CPUs when a space goes. The guest and device views
- * belong to the virtualization and IOMMU code; without it they stay empty.
+ * space flushes it. So PCIDs need no allocation, no lock and no flush of other CPUs when a space goes.
+ *
+ * The guest view has the format of the host's tables (nested paging of SVM), or with mmu_ept the one of EPT. Its root appears with
+ * the first mapping. Cached translations of it belong to virtual CPUs: a flush here makes each one of this CPU begin with new
+ * ones. The device view stays empty without IOMMU code.
  */
 #include "ports/x86/mmu.h"
 
@@ -22,6 +25,7 @@
 #include "ports/x86/features.h"
 #include "ports/x86/io_bitmap.h"
 #include "ports/x86/kernel_map.h"
+#include "ports/x86/mtrr.h"
 #include "ports/x86/page_table.h"
 
 enum {
@@ -43,6 +47,8 @@ struct mmu_cpu {
 #endif
 } __attribute__((aligned(64)));
 
+bool mmu_ept;
+
 static struct mmu_cpu mmu_cpus[NOVA_CPUS];
 static struct spinlock id_lock;
 static uint64_t id_last;
@@ -54,6 +60,17 @@ static uint64_t *table_of(uint64_t entry) { return phys_to_virt(entry & ENTRY_AD
 static unsigned table_index(word page, unsigned level)
 {
     return (unsigned)(page >> TABLE_BITS * (level - 1)) & (TABLE_ENTRIES - 1);
+}
+
+static bool is_ept(enum mmu_view view) { return view == MMU_GUEST && mmu_ept; }
+
+static unsigned levels(enum mmu_view view) { return is_ept(view) ? EPT_LEVELS : TABLE_LEVELS; }
+
+/* How many of count pages lie where tables of this view reach. */
+static word within(enum mmu_view view, word page, word count)
+{
+    uint64_t end = (uint64_t)1 << TABLE_BITS * levels(view);
+    return page >= end ? 0 : count > end - page ? (word)(end - page) : count;
 }
 
 /* Pages from 'page' to the end of what an entry of this level covers. */
@@ -107,11 +124,14 @@ static unsigned need_below(const uint64_t *table, unsigned level, word page, wor
 unsigned mmu_need(const struct mmu *mmu, enum mmu_view view, word page, word count)
 {
     /* Ranges of more than 1 GiB get the bound of an empty space instead of a long walk. */
-    if (!mmu->root[view] || !count)
+    count = within(view, page, count);
+    if (view == MMU_DEVICE || !count)
         return 0;
+    if (!mmu->root[view])
+        return 1 + tables_for(levels(view) - 1, page, count);
     if (count > (word)TABLE_ENTRIES * TABLE_ENTRIES)
-        return tables_for(TABLE_LEVELS - 1, page, count);
-    return need_below(phys_to_virt(mmu->root[view]), TABLE_LEVELS, page, count);
+        return tables_for(levels(view) - 1, page, count);
+    return need_below(phys_to_virt(mmu->root[view]), levels(view), page, count);
 }
 
 /*
@@ -120,8 +140,10 @@ unsigned mmu_need(const struct mmu *mmu, enum mmu_view view, word page, word cou
  */
 static uint64_t *leaf_table(struct mmu *mmu, enum mmu_view view, word page, struct page_reserve *reserve, word *rest)
 {
+    if (!mmu->root[view])
+        mmu->root[view] = virt_to_phys(page_reserve_take(reserve));
     uint64_t *table = phys_to_virt(mmu->root[view]);
-    for (unsigned level = TABLE_LEVELS; level > 1; level--) {
+    for (unsigned level = levels(view); level > 1; level--) {
         uint64_t *entry = &table[table_index(page, level)];
         if (!(*entry & ENTRY_PRESENT)) {
             *rest = entry_rest(page, level);
@@ -130,10 +152,12 @@ static uint64_t *leaf_table(struct mmu *mmu, enum mmu_view view, word page, stru
             ASSERT(reserve->count);
             uint64_t value = virt_to_phys(page_reserve_take(reserve)) | ENTRY_PRESENT;
             /* PAE: all other low bits of a page directory pointer are reserved (SDM vol. 3, table 4-8). */
-            if (TABLE_LEVELS == 4 || level < TABLE_LEVELS)
+            if (is_ept(view))
+                value |= EPT_WRITE | EPT_EXECUTE;
+            else if (TABLE_LEVELS == 4 || level < TABLE_LEVELS)
                 value |= ENTRY_WRITE | ENTRY_USER | ENTRY_ACCESSED;
             entry_write(entry, value);
-            if (TABLE_LEVELS == 3 && level == TABLE_LEVELS)
+            if (TABLE_LEVELS == 3 && level == TABLE_LEVELS && view == MMU_HOST)
                 __atomic_store_n(&mmu->port[PORT_ROOT_GENERATION], mmu->port[PORT_ROOT_GENERATION] + 1, __ATOMIC_RELEASE);
         }
         table = table_of(*entry);
@@ -142,29 +166,45 @@ static uint64_t *leaf_table(struct mmu *mmu, enum mmu_view view, word page, stru
     return table;
 }
 
+static uint64_t host_bits(unsigned rights, enum memory_type type)
+{
+    return ENTRY_PRESENT | ENTRY_USER | ENTRY_ACCESSED | ENTRY_DIRTY | entry_type(type) | (rights & MMU_WRITE ? ENTRY_WRITE : 0) |
+           (rights & MMU_EXECUTE ? 0 : entry_no_execute);
+}
+
+static uint64_t ept_bits(unsigned rights)
+{
+    return EPT_READ | (rights & MMU_WRITE ? EPT_WRITE : 0) | (rights & MMU_EXECUTE ? EPT_EXECUTE : 0);
+}
+
+/* Memory type of a page for guests: what the MTRRs say of the frame, where the mapping does not ask for less (abi.md section 8). */
+static uint64_t ept_type(uint64_t frame, enum memory_type type)
+{
+    unsigned value = type == MEMORY_UNCACHED ? MTRR_UC : type == MEMORY_WRITE_COMBINE ? MTRR_WC : mtrr_type(frame);
+    return (uint64_t)value << EPT_TYPE_SHIFT;
+}
+
 void mmu_map(struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame, unsigned rights, enum memory_type type,
              struct page_reserve *reserve)
 {
-    if (!mmu->root[view] || !rights)
+    count = within(view, page, count);
+    if (view == MMU_DEVICE || !rights)
         return;
-    uint64_t bits = ENTRY_PRESENT | ENTRY_USER | ENTRY_ACCESSED | ENTRY_DIRTY | entry_type(type);
-    if (rights & MMU_WRITE)
-        bits |= ENTRY_WRITE;
-    if (!(rights & MMU_EXECUTE))
-        bits |= entry_no_execute;
+    uint64_t bits = is_ept(view) ? ept_bits(rights) : host_bits(rights, type);
     while (count) {
         word rest;
         uint64_t *entry = &leaf_table(mmu, view, page, reserve, &rest)[table_index(page, 1)];
         rest = word_min(rest, count);
         page += rest;
         count -= rest;
-        for (; rest; rest--)
-            entry_write(entry++, (frame++ << PAGE_BITS & ENTRY_ADDRESS) | bits);
+        for (; rest; rest--, frame++)
+            entry_write(entry++, (frame << PAGE_BITS & ENTRY_ADDRESS) | bits | (is_ept(view) ? ept_type(frame, type) : 0));
     }
 }
 
 void mmu_protect(struct mmu *mmu, enum mmu_view view, word page, word count, unsigned rights)
 {
+    count = within(view, page, count);
     if (!mmu->root[view])
         return;
     while (count) {
@@ -180,7 +220,7 @@ void mmu_protect(struct mmu *mmu, enum mmu_view view, word page, word count, uns
                 if (!(rights & MMU_WRITE))
                     value &= ~ENTRY_WRITE;
                 if (!(rights & MMU_EXECUTE))
-                    value |= entry_no_execute;
+                    value = is_ept(view) ? value & ~EPT_EXECUTE : value | entry_no_execute;
                 if (!rights)
                     value = 0;
                 if (value != *entry)
@@ -200,7 +240,7 @@ unsigned mmu_lookup(const struct mmu *mmu, enum mmu_view view, word page, uint64
     if (!(entry & ENTRY_PRESENT))
         return 0;
     *frame = (entry & ENTRY_ADDRESS) >> PAGE_BITS;
-    bool execute = !entry_no_execute || !(entry & entry_no_execute);
+    bool execute = is_ept(view) ? entry & EPT_EXECUTE : !entry_no_execute || !(entry & entry_no_execute);
     return MMU_READ | (entry & ENTRY_WRITE ? MMU_WRITE : 0) | (execute ? MMU_EXECUTE : 0);
 }
 
@@ -231,7 +271,7 @@ bool mmu_fini(struct mmu *mmu, struct page_reserve *pages, unsigned max)
         if (!mmu->root[view])
             continue;
         uint64_t *root = phys_to_virt(mmu->root[view]);
-        if (!collect(root, TABLE_LEVELS, ROOT_USER_ENTRIES, pages, &max) || !max)
+        if (!collect(root, levels(view), view == MMU_HOST ? ROOT_USER_ENTRIES : TABLE_ENTRIES, pages, &max) || !max)
             return false;
         max--;
         page_reserve_put(pages, root);
@@ -297,6 +337,8 @@ void mmu_flush(struct mmu *mmu, enum mmu_view view, word page, word count)
     struct x86_cpu *cpu = x86_cpu_self();
     if (!mmu || (cpu->io_mmu == mmu && cpu->io_generation != mmu->io_generation))
         io_bitmap_invalidate();
+    if (!mmu || mmu->root[MMU_GUEST])
+        cpu->guest_flushes++;
     if (view != MMU_HOST)
         return;
     if (!mmu) {

@@ -7,6 +7,9 @@
 
 #include "hal/mmu.h"
 
+/* The guest view has the format of EPT. Fixed before core runs. */
+extern bool mmu_ept;
+
 /* Every CPU, before its first mmu_activate: kernel_root is loaded, no user mapping is cached. */
 void mmu_cpu_init(void);
 
