@@ -65,6 +65,8 @@ void svm_load(struct frame *frame, const struct nova_state *state, word mtd)
         vmcb->cpl = (uint8_t)(*(uint16_t *)((char *)vmcb + VMCB_SS_ATTRIBUTES) >> 5 & 3);
     if (mtd & NOVA_MTD_EFER)
         vmcb->efer |= EFER_SVME;
+    if (mtd & (NOVA_MTD_CR | NOVA_MTD_EFER))
+        vcpu->tag = 0; /* as if the guest had written them, and more */
     if (mtd & NOVA_MTD_CTRL) {
         vmcb->intercepts = (READ_ONCE(state->ctrl[0]) & ~(uint32_t)INTERCEPT_VINTR) | INTERCEPTS;
         vmcb->intercepts2 = READ_ONCE(state->ctrl[1]) | INTERCEPTS2;

@@ -27,7 +27,7 @@ static uint8_t no_ports[IO_GUEST_PAGES * PAGE_SIZE] __attribute__((aligned(PAGE_
 
 void vcpu_boot(void)
 {
-    const struct vcpu_hardware *found = &svm_hardware;
+    const struct vcpu_hardware *found = cpu_vendor() == VENDOR_INTEL ? &vmx_hardware : &svm_hardware;
     if (!found->boot())
         return;
     hardware = found;

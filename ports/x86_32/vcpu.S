@@ -4,6 +4,7 @@
  * empty stack. No debugger or other interrupt but NMI, double fault and machine check can come between entry and exit.
  */
 #include "offsets.h"
+#include "ports/x86_32/segments.h"
 
     .section .text.entry, "ax"
 
@@ -60,4 +61,39 @@ svm_enter:
     guest_save
     stgi
     reset_stack
+    leave_to_core
+
+    /* vmx_enter(frame, launched) */
+    .globl vmx_enter, vmx_exit_entry
+    .balign 16
+vmx_enter:
+    mov 4(%esp), %ecx
+    cmpl $0, 8(%esp)
+    mov FRAME_AX(%ecx), %eax
+    guest_load %ecx
+    jne 1f
+    vmlaunch
+    jmp 2f
+1:
+    vmresume
+2:
+    /* Refused: the kernel's registers are lost, and with them the caller. */
+    reset_stack
+    mov %esp, %eax
+    push %eax
+    call vmx_failed
+    jmp resume
+
+    /* The host state of the VMCS: the stack as at every entry, but DS and ES cannot have the user's selectors, which the kernel keeps there. */
+    .balign 16
+vmx_exit_entry:
+    push %eax
+    push %ecx
+    mov $SELECTOR_USER_DATA, %ecx
+    mov %ecx, %ds
+    mov %ecx, %es
+    mov 8+CPU_FRAME(%esp), %eax
+    popl FRAME_CX(%eax)
+    popl FRAME_AX(%eax)
+    guest_save
     leave_to_core

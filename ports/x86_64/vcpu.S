@@ -71,3 +71,31 @@ svm_enter:
     guest_save
     stgi
     leave_to_core
+
+    /* vmx_enter(frame, launched) */
+    .globl vmx_enter, vmx_exit_entry
+    .balign 16
+vmx_enter:
+    test %esi, %esi
+    mov FRAME_AX(%rdi), %rax
+    guest_load %rdi
+    jnz 1f
+    vmlaunch
+    jmp 2f
+1:
+    vmresume
+2:
+    /* Refused: the kernel's registers are lost, and with them the caller. */
+    mov %gs:CPU_SELF, %rdi
+    mov %rdi, %rsp
+    call vmx_failed
+    jmp resume
+
+    /* The host state of the VMCS: GS base and the stack as at every entry. */
+    .balign 16
+vmx_exit_entry:
+    push %rax
+    mov %gs:CPU_FRAME, %rax
+    guest_save
+    popq FRAME_AX(%rax)
+    leave_to_core
