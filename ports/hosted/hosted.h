@@ -15,6 +15,7 @@
 #include "hal/mmu.h"
 #include "hal/physical.h"
 #include "hal/upcall.h"
+#include "hal/virtualization.h"
 
 /* The physical memory of the simulated machine. */
 enum {
@@ -43,6 +44,9 @@ struct machine_options {
     bool no_settle;   /* signals between CPUs and timers wait for machine_settle */
     uint32_t features;
 };
+
+/* What hal_virtualization returns: set by a test before machine_start. */
+extern const struct virtualization *hosted_virtualization;
 
 /* ---- the machine (machine.c) ---- */
 
