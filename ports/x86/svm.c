@@ -17,6 +17,12 @@
 
 #define PAT_RESET 0x0007040600070406 /* AMD APM vol. 2, 7.8.1 */
 
+/*
+ * QEMU's interpreter (at least to 7.2) does not put CR0 of the host back when a guest exits with EFER.LME but neither paging nor PAE, and so the machine dies. There,
+ * such a state counts as invalid.
+ */
+static bool lme_needs_pae;
+
 static uint32_t tags; /* number of ASIDs, the host's 0 included */
 
 /* Two bits an MSR, read and write; every access exits but for those below. */
@@ -43,6 +49,7 @@ static bool svm_boot(void)
         log_line("svm: virtual CPUs need nested paging, which %s", boot_info.options.vtlb ? "'vtlb' turns off" : "this CPU lacks");
         return false;
     }
+    lme_needs_pae = feature(FEATURE_HYPERVISOR) && cpuid(0x40000000, 0).b == 0x54474354; /* TCGT */
     tags = boot_info.options.novpid ? 2 : limits.b;
     memset(msr_bitmap, 0xff, sizeof msr_bitmap);
     msr_allow(MSR_FS_BASE);
@@ -120,6 +127,11 @@ static bool inject_good(uint64_t inject)
     }
 }
 
+static bool state_good(const struct vmcb *vmcb)
+{
+    return !lme_needs_pae || !(vmcb->efer & EFER_LME) || vmcb->cr0 & CR0_PG || vmcb->cr4 & CR4_PAE;
+}
+
 static bool window_open(const struct vcpu *vcpu, const struct vmcb *vmcb)
 {
     return vcpu->window && vmcb->flags & 0x200 && !(vmcb->shadow & SHADOW_ACTIVE) && !(vcpu->inject & INJECT_VALID);
@@ -130,7 +142,7 @@ static struct frame *svm_resume(struct x86_cpu *cpu, struct frame *frame)
     struct vcpu *vcpu = vcpu_of(frame);
     struct vmcb *vmcb = vcpu->hardware;
     frame->ip = (word)vmcb->ip;
-    if (!(vmcb->intercepts2 & INTERCEPT2_VMRUN) || !inject_good(vcpu->inject))
+    if (!(vmcb->intercepts2 & INTERCEPT2_VMRUN) || !inject_good(vcpu->inject) || !state_good(vmcb))
         return kernel_vcpu_exit(cpu->core, NOVA_VM_INVALID_STATE, 0);
     if (window_open(vcpu, vmcb)) {
         /* Not every processor makes the exit when the window is open from the beginning. */

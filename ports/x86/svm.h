@@ -74,8 +74,8 @@ struct vmcb {
     uint8_t cpl;
     uint32_t reserved5;
     uint64_t efer;
-    uint8_t reserved6[0x570 - 0x4d8];
-    uint64_t flags, ip;
+    uint8_t reserved6[0x548 - 0x4d8];
+    uint64_t cr4, cr3, cr0, dr7, dr6, flags, ip;
     uint8_t reserved7[0x5d8 - 0x580];
     uint64_t sp;
     uint8_t reserved8[0x5f8 - 0x5e0];
