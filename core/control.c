@@ -69,7 +69,8 @@ static unsigned ec_help(struct cpu *cpu, struct ec *ec, struct ec *target, word 
 {
     if (target->cpu != cpu)
         return NOVA_BAD_CPU;
-    if (target->pd != ec->pd || target->kind == EC_IDLE || target->kind == EC_VCPU || target == ec || target->dead || target->utcb->tls != tls)
+    if (target->pd != ec->pd || target->kind == EC_IDLE || target->kind == EC_VCPU || target == ec || target->dead ||
+        target->utcb->tls != tls)
         return NOVA_BAD_PAR;
     struct ec *end = ec_chain_end(target);
     if (end->blocked || end == ec || (target->kind == EC_LOCAL && !target->busy))
@@ -113,7 +114,7 @@ unsigned hypercall_ec_ctrl(struct cpu *cpu, struct ec *ec, word *arg)
         target = FIND(ec, ec, selector, NOVA_EC_CTRL_PERM);
         if (!target || target->kind != EC_VCPU)
             return NOVA_BAD_CAP;
-        return target->cpu != cpu                  ? NOVA_BAD_CPU
+        return target->cpu != cpu               ? NOVA_BAD_CPU
                : operation == NOVA_EC_GET_STATE ? vcpu_get(ec, target, arg[1])
                                                 : vcpu_set(ec, target, arg[1] == 1);
     case NOVA_EC_MSR: {

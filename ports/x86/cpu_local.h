@@ -66,10 +66,10 @@ struct x86_cpu {
     uint32_t tag_current, tag_generation; /* for the mmu code: PCIDs */
 
     /* Of the virtualization code: */
-    uint32_t guest_flushes;                /* translations of guests older than this count are stale */
+    uint32_t guest_flushes;                 /* translations of guests older than this count are stale */
     uint32_t vcpu_tag, vcpu_tag_generation; /* the last TLB tag given out, and how often they began anew */
-    void *vcpu_host;                       /* page with the host's state (SVM: VMCB for VMLOAD; VMX: the VMXON region) */
-    void *vcpu_current;                    /* VMX: the VMCS that is loaded */
+    void *vcpu_host;                        /* page with the host's state (SVM: VMCB for VMLOAD; VMX: the VMXON region) */
+    void *vcpu_current;                     /* VMX: the VMCS that is loaded */
 
     word port[16]; /* for whatever else the port keeps per CPU */
 

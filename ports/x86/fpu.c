@@ -112,10 +112,7 @@ uint64_t fpu_constrain(uint64_t wanted)
     return value;
 }
 
-static void xcr0_write(uint64_t value)
-{
-    asm volatile("xsetbv" : : "c"(0), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
-}
+static void xcr0_write(uint64_t value) { asm volatile("xsetbv" : : "c"(0), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))); }
 
 void fpu_guest_enter(uint64_t guest)
 {

@@ -32,7 +32,7 @@ static void msr_allow(uint32_t msr)
 {
     /* The second 2 KiB are for 0xc0000000 and up: 15.11. */
     uint32_t bit = 0x4000 + 2 * (msr - 0xc0000000);
-    msr_bitmap[bit / 8] &= (uint8_t)~(3 << bit % 8);
+    msr_bitmap[bit / 8] &= (uint8_t) ~(3 << bit % 8);
 }
 
 static bool svm_boot(void)
@@ -97,7 +97,8 @@ static void svm_stop(struct frame *frame) { (void)frame; }
 static void tag_choose(struct x86_cpu *cpu, struct vcpu *vcpu, struct vmcb *vmcb)
 {
     paddr_t root = vcpu_memory(vcpu);
-    bool good = vcpu->tag_generation == cpu->vcpu_tag_generation && vcpu->tag && vcpu->flushes == cpu->guest_flushes && vcpu->root == root;
+    bool good =
+        vcpu->tag_generation == cpu->vcpu_tag_generation && vcpu->tag && vcpu->flushes == cpu->guest_flushes && vcpu->root == root;
     vmcb->tlb_control = TLB_KEEP;
     if (good && !boot_info.options.novpid)
         return;

@@ -83,11 +83,11 @@ struct vmcb {
     uint8_t reserved9[0x668 - 0x600];
     uint64_t pat;
 };
-_Static_assert(offsetof(struct vmcb, io_bitmap) == 0x40 && offsetof(struct vmcb, asid) == 0x58 && offsetof(struct vmcb, vintr) == 0x60 &&
-                   offsetof(struct vmcb, shadow) == 0x68 && offsetof(struct vmcb, nested) == 0x90 &&
-                   offsetof(struct vmcb, inject) == 0xa8 && offsetof(struct vmcb, cpl) == 0x4cb &&
-                   offsetof(struct vmcb, efer) == 0x4d0 && offsetof(struct vmcb, ip) == 0x578 && offsetof(struct vmcb, ax) == 0x5f8 &&
-                   offsetof(struct vmcb, pat) == 0x668,
+_Static_assert(offsetof(struct vmcb, io_bitmap) == 0x40 && offsetof(struct vmcb, asid) == 0x58 &&
+                   offsetof(struct vmcb, vintr) == 0x60 && offsetof(struct vmcb, shadow) == 0x68 &&
+                   offsetof(struct vmcb, nested) == 0x90 && offsetof(struct vmcb, inject) == 0xa8 &&
+                   offsetof(struct vmcb, cpl) == 0x4cb && offsetof(struct vmcb, efer) == 0x4d0 &&
+                   offsetof(struct vmcb, ip) == 0x578 && offsetof(struct vmcb, ax) == 0x5f8 && offsetof(struct vmcb, pat) == 0x668,
                "AMD APM vol. 2, appendix B");
 
 /* svm_state.c */

@@ -17,7 +17,14 @@ enum { VCPU_AREA_ORDER = 1, REG_VCPU = FRAME_REGS - 1 };
 enum { INJECT_VECTOR = 0xff, INJECT_TYPE = 7 << 8, INJECT_ERROR = 1 << 11, INJECT_WINDOW = 1 << 12, INJECT_NMI_WINDOW = 1 << 13 };
 #define INJECT_VALID ((uint64_t)1 << 31)
 #define INJECT_FIELDS (~(uint64_t)0 << 32 | INJECT_VALID | INJECT_ERROR | INJECT_TYPE | INJECT_VECTOR)
-enum inject_type { INJECT_INTERRUPT = 0, INJECT_NMI = 2, INJECT_EXCEPTION = 3, INJECT_SOFTWARE = 4, INJECT_PRIVILEGED = 5, INJECT_TRAP = 6 };
+enum inject_type {
+    INJECT_INTERRUPT = 0,
+    INJECT_NMI = 2,
+    INJECT_EXCEPTION = 3,
+    INJECT_SOFTWARE = 4,
+    INJECT_PRIVILEGED = 5,
+    INJECT_TRAP = 6
+};
 
 struct vcpu {
     void *hardware; /* VMCB or VMCS */
@@ -29,14 +36,14 @@ struct vcpu {
     uint64_t clock;       /* added to the guest's TSC */
     uint64_t xcr0;
     uint32_t tsc_aux;
-    uint32_t flushes;     /* cpu->guest_flushes that its TLB tag knows of */
+    uint32_t flushes; /* cpu->guest_flushes that its TLB tag knows of */
     uint32_t tag, tag_generation;
     uint64_t root, ports; /* physical, as the hardware has them: a change drops its cached translations */
     bool window, nmi_window;
-    bool launched;                 /* VMX */
-    uint8_t instruction_length;    /* VMX: of the exit */
-    uint8_t injected_length;       /* VMX: for software interrupts */
-    uint32_t control[2];           /* VMX: what the monitor asked for */
+    bool launched;              /* VMX */
+    uint8_t instruction_length; /* VMX: of the exit */
+    uint8_t injected_length;    /* VMX: for software interrupts */
+    uint32_t control[2];        /* VMX: what the monitor asked for */
 };
 
 static inline struct vcpu *vcpu_of(struct frame *frame) { return (struct vcpu *)frame->reg[REG_VCPU]; }

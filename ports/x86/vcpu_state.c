@@ -10,22 +10,29 @@
 #include "ports/x86/tsc.h"
 
 #define AT(field) offsetof(struct nova_state, field), sizeof(((struct nova_state *)0)->field)
-#define PLAIN(field, vmcb, vmcs) {AT(field), PLACE_PLAIN, vmcb, 8, vmcs}
+#define PLAIN(field, vmcb, vmcs)                                                                                                   \
+    {                                                                                                                              \
+        AT(field), PLACE_PLAIN, vmcb, 8, vmcs                                                                                      \
+    }
 /* Segments: the four fields of VMCS numbers that differ by 2 from register to register. i: ES 0, CS 1, SS 2, DS 3, FS 4, GS 5, LDTR 6, TR 7. */
 #define SEGMENT(name, vmcb, i)                                                                                                     \
-    {AT(name.selector), PLACE_PLAIN, vmcb, 2, 0x800 + 2 * (i)}, {AT(name.attributes), PLACE_ATTRIBUTES, vmcb + 2, 2, 0x4814 + 2 * (i)}, \
-        {AT(name.limit), PLACE_PLAIN, vmcb + 4, 4, 0x4800 + 2 * (i)}, {AT(name.base), PLACE_PLAIN, vmcb + 8, 8, 0x6806 + 2 * (i)}
+    {AT(name.selector), PLACE_PLAIN, vmcb, 2, 0x800 + 2 * (i)},                                                                    \
+        {AT(name.attributes), PLACE_ATTRIBUTES, vmcb + 2, 2, 0x4814 + 2 * (i)},                                                    \
+        {AT(name.limit), PLACE_PLAIN, vmcb + 4, 4, 0x4800 + 2 * (i)},                                                              \
+    {                                                                                                                              \
+        AT(name.base), PLACE_PLAIN, vmcb + 8, 8, 0x6806 + 2 * (i)                                                                  \
+    }
 #define DESCRIPTOR_TABLE(name, vmcb, i)                                                                                            \
-    {AT(name.limit), PLACE_PLAIN, vmcb + 4, 4, 0x4810 + 2 * (i)}, {AT(name.base), PLACE_PLAIN, vmcb + 8, 8, 0x6816 + 2 * (i)}
+    {AT(name.limit), PLACE_PLAIN, vmcb + 4, 4, 0x4810 + 2 * (i)}, { AT(name.base), PLACE_PLAIN, vmcb + 8, 8, 0x6816 + 2 * (i) }
 
 static const struct state_place sp[] = {PLAIN(sp, 0x5d8, 0x681c)}, ip[] = {PLAIN(ip, 0x578, 0x681e)},
-                                flags[] = {PLAIN(flags, 0x570, 0x6820)},
-                                ds_es[] = {SEGMENT(ds, 0x430, 3), SEGMENT(es, 0x400, 0)},
+                                flags[] = {PLAIN(flags, 0x570, 0x6820)}, ds_es[] = {SEGMENT(ds, 0x430, 3), SEGMENT(es, 0x400, 0)},
                                 fs_gs[] = {SEGMENT(fs, 0x440, 4), SEGMENT(gs, 0x450, 5)},
                                 cs_ss[] = {SEGMENT(cs, 0x410, 1), SEGMENT(ss, 0x420, 2)}, tr[] = {SEGMENT(tr, 0x490, 7)},
                                 ldtr[] = {SEGMENT(ldtr, 0x470, 6)}, gdtr[] = {DESCRIPTOR_TABLE(gdtr, 0x460, 0)},
                                 idtr[] = {DESCRIPTOR_TABLE(idtr, 0x480, 1)},
-                                cr[] = {PLAIN(cr0, 0x558, 0), PLAIN(cr2, 0x640, 0), PLAIN(cr3, 0x550, 0x6802), PLAIN(cr4, 0x548, 0)},
+                                cr[] = {PLAIN(cr0, 0x558, 0), PLAIN(cr2, 0x640, 0), PLAIN(cr3, 0x550, 0x6802),
+                                        PLAIN(cr4, 0x548, 0)},
                                 dr[] = {PLAIN(dr7, 0x560, 0x681a)},
                                 sysenter[] = {PLAIN(sysenter_cs, 0x628, 0x482a), PLAIN(sysenter_sp, 0x630, 0x6824),
                                               PLAIN(sysenter_ip, 0x638, 0x6826)},

@@ -160,9 +160,9 @@ struct vmx {
     struct vcpu vcpu;
     struct vmx_msr msr[VMX_MSRS] __attribute__((aligned(16)));
     word cr2;
-    word host_cr3; /* as in the VMCS */
+    word host_cr3;               /* as in the VMCS */
     uint32_t primary, secondary; /* as the monitor asks, sanitised; windows come on top */
-    bool ready;    /* the VMCS has been filled in */
+    bool ready;                  /* the VMCS has been filled in */
 };
 
 static inline struct vmx *vmx_of(struct frame *frame) { return (struct vmx *)vcpu_of(frame); }
@@ -175,7 +175,10 @@ static inline word vmread(enum vmcs_field field)
     return value;
 }
 
-static inline void vmwrite(enum vmcs_field field, word value) { asm volatile("vmwrite %1, %0" : : "r"((word)field), "rm"(value) : "cc"); }
+static inline void vmwrite(enum vmcs_field field, word value)
+{
+    asm volatile("vmwrite %1, %0" : : "r"((word)field), "rm"(value) : "cc");
+}
 
 /* Fields of 64 bit have a second half on 32-bit CPUs. */
 static inline void vmwrite64(enum vmcs_field field, uint64_t value)

@@ -13,14 +13,15 @@ enum { ACCESS_MOV_TO_CR = 0, PROTECTION = 13, REGISTER_SP = 4 };
 static word register_read(struct frame *frame, unsigned number)
 {
 #ifdef __x86_64__
-    static const uint8_t places[16] = {[0] = offsetof(struct frame, arg[ARG_AX]) / 8, [1] = offsetof(struct frame, reg[REG_CX]) / 8,
-                                       [2] = offsetof(struct frame, arg[ARG_DX]) / 8, [3] = offsetof(struct frame, reg[REG_BX]) / 8,
-                                       [5] = offsetof(struct frame, reg[REG_BP]) / 8, [6] = offsetof(struct frame, arg[ARG_SI]) / 8,
-                                       [7] = offsetof(struct frame, arg[ARG_DI]) / 8, [8] = offsetof(struct frame, arg[ARG_R8]) / 8,
-                                       [9] = offsetof(struct frame, reg[REG_R9]) / 8, [10] = offsetof(struct frame, reg[REG_R10]) / 8,
-                                       [11] = offsetof(struct frame, reg[REG_R11]) / 8, [12] = offsetof(struct frame, reg[REG_R12]) / 8,
-                                       [13] = offsetof(struct frame, reg[REG_R13]) / 8, [14] = offsetof(struct frame, reg[REG_R14]) / 8,
-                                       [15] = offsetof(struct frame, reg[REG_R15]) / 8};
+    static const uint8_t places[16] = {
+        [0] = offsetof(struct frame, arg[ARG_AX]) / 8,   [1] = offsetof(struct frame, reg[REG_CX]) / 8,
+        [2] = offsetof(struct frame, arg[ARG_DX]) / 8,   [3] = offsetof(struct frame, reg[REG_BX]) / 8,
+        [5] = offsetof(struct frame, reg[REG_BP]) / 8,   [6] = offsetof(struct frame, arg[ARG_SI]) / 8,
+        [7] = offsetof(struct frame, arg[ARG_DI]) / 8,   [8] = offsetof(struct frame, arg[ARG_R8]) / 8,
+        [9] = offsetof(struct frame, reg[REG_R9]) / 8,   [10] = offsetof(struct frame, reg[REG_R10]) / 8,
+        [11] = offsetof(struct frame, reg[REG_R11]) / 8, [12] = offsetof(struct frame, reg[REG_R12]) / 8,
+        [13] = offsetof(struct frame, reg[REG_R13]) / 8, [14] = offsetof(struct frame, reg[REG_R14]) / 8,
+        [15] = offsetof(struct frame, reg[REG_R15]) / 8};
 #else
     static const uint8_t places[8] = {[0] = offsetof(struct frame, arg[ARG_AX]) / 4, [1] = offsetof(struct frame, reg[REG_CX]) / 4,
                                       [2] = offsetof(struct frame, reg[REG_DX]) / 4, [3] = offsetof(struct frame, arg[ARG_BX]) / 4,

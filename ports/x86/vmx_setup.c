@@ -39,8 +39,8 @@ static uint8_t msr_bitmap[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
 static void msr_allow(uint32_t msr)
 {
     uint32_t bit = msr - 0xc0000000;
-    msr_bitmap[0x400 + bit / 8] &= (uint8_t)~(1 << bit % 8);
-    msr_bitmap[0xc00 + bit / 8] &= (uint8_t)~(1 << bit % 8);
+    msr_bitmap[0x400 + bit / 8] &= (uint8_t) ~(1 << bit % 8);
+    msr_bitmap[0xc00 + bit / 8] &= (uint8_t) ~(1 << bit % 8);
 }
 
 static struct vmx_controls controls_read(uint32_t msr)
@@ -122,8 +122,11 @@ bool vmx_boot(void)
 /* What exits load again: the same for all virtual CPUs of a CPU, and constant. */
 static void host_msrs_fill(struct vmx_msr *msr)
 {
-    static const uint32_t numbers[VMX_MSRS] = {[VMX_MSR_KERNEL_GS] = MSR_KERNEL_GS_BASE, [VMX_MSR_STAR] = MSR_STAR,
-                                               [VMX_MSR_LSTAR] = MSR_LSTAR, [VMX_MSR_CSTAR] = MSR_CSTAR, [VMX_MSR_SFMASK] = MSR_SFMASK};
+    static const uint32_t numbers[VMX_MSRS] = {[VMX_MSR_KERNEL_GS] = MSR_KERNEL_GS_BASE,
+                                               [VMX_MSR_STAR] = MSR_STAR,
+                                               [VMX_MSR_LSTAR] = MSR_LSTAR,
+                                               [VMX_MSR_CSTAR] = MSR_CSTAR,
+                                               [VMX_MSR_SFMASK] = MSR_SFMASK};
     for (unsigned i = 0; sizeof(word) == 8 && i < VMX_MSRS; i++)
         msr[i] = (struct vmx_msr){numbers[i], 0, rdmsr(numbers[i])};
 }
@@ -183,7 +186,8 @@ void vmcs_fill(struct x86_cpu *cpu, struct vmx *vmx)
 {
     host_fill(cpu);
     uint32_t pin = PIN_INTERRUPT | PIN_NMI | (vmx_pin.may & PIN_VIRTUAL_NMI);
-    uint32_t exit = EXIT_LOAD_EFER | EXIT_SAVE_EFER | EXIT_SAVE_DEBUG | (sizeof(word) == 8 ? EXIT_HOST_64 : 0) | (host_pat ? EXIT_LOAD_PAT : 0);
+    uint32_t exit =
+        EXIT_LOAD_EFER | EXIT_SAVE_EFER | EXIT_SAVE_DEBUG | (sizeof(word) == 8 ? EXIT_HOST_64 : 0) | (host_pat ? EXIT_LOAD_PAT : 0);
     uint32_t entry = ENTRY_LOAD_EFER | ENTRY_LOAD_DEBUG | (host_pat ? ENTRY_LOAD_PAT : 0);
     vmwrite(VMCS_PIN, (pin | vmx_pin.must) & vmx_pin.may);
     vmwrite(VMCS_EXIT, (exit | vmx_exit_controls.must) & vmx_exit_controls.may);

@@ -78,8 +78,8 @@ static void msr_action(unsigned event, struct nova_utcb *utcb)
 }
 
 /* mov word [0],handler; mov word [2],0; xor dx,dx; mov ax,1; xor cx,cx; div cx; jmp $; handler: mov bx,1111h; hlt */
-static const uint8_t divide[] = {0xc7, 0x06, 0x00, 0x00, 0x17, 0x10, 0xc7, 0x06, 0x02, 0x00, 0x00, 0x00, 0x31, 0xd2, 0xb8, 0x01,
-                                 0x00, 0x31, 0xc9, 0xf7, 0xf1, 0xeb, 0xfe, 0xbb, 0x11, 0x11, 0xf4};
+static const uint8_t divide[] = {0xc7, 0x06, 0x00, 0x00, 0x17, 0x10, 0xc7, 0x06, 0x02, 0x00, 0x00, 0x00, 0x31, 0xd2,
+                                 0xb8, 0x01, 0x00, 0x31, 0xc9, 0xf7, 0xf1, 0xeb, 0xfe, 0xbb, 0x11, 0x11, 0xf4};
 
 static void divide_action(unsigned event, struct nova_utcb *utcb)
 {
@@ -120,7 +120,8 @@ void test_basics(void)
     port_given = 1;
     check("port 0x80 for root", nova_take_ports(0x80, 1), 0);
     guest_start(ports, sizeof ports, ports_action);
-    check("port 0x80 for the guest", nova_delegate_range(nova_pd, vm_pd, NOVA_CRD_PIO, 0x80, 0x80, 1, NOVA_PERM_ALL, NOVA_ITEM_GUEST), 0);
+    check("port 0x80 for the guest",
+          nova_delegate_range(nova_pd, vm_pd, NOVA_CRD_PIO, 0x80, 0x80, 1, NOVA_PERM_ALL, NOVA_ITEM_GUEST), 0);
     guest_wait("ports given");
     guest_end();
     guest_run("msr", msr, sizeof msr, msr_action);

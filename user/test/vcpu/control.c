@@ -48,7 +48,8 @@ void test_control(void)
     check("a local EC without UTCB", nova_create_ec(other, nova_pd, test_cpu, 0, 0, 0, 0), NOVA_BAD_PAR);
     guest_end();
     /* Nobody to tell: the virtual CPU is killed with a line in the log. */
-    check("a virtual CPU without portals", nova_create_ec(other, nova_pd, test_cpu, 0, 0, nova_selectors(256, 256), NOVA_EC_GLOBAL), 0);
+    check("a virtual CPU without portals", nova_create_ec(other, nova_pd, test_cpu, 0, 0, nova_selectors(256, 256), NOVA_EC_GLOBAL),
+          0);
     check("... with time", nova_create_sc(other + 2, nova_pd, other, nova_qpd(2, 10000)), 0);
     check("... goes", nova_revoke(nova_crd(NOVA_CRD_OBJ, other, 2, NOVA_PERM_ALL), NOVA_REVOKE_SELF, 0, 0), 0);
 }

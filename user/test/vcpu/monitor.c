@@ -56,7 +56,9 @@ void guest_done(void)
 void guest_map(unsigned from, nova_word to, unsigned permissions)
 {
     check("delegation to the guest",
-          nova_delegate_range(nova_pd, vm_pd, NOVA_CRD_MEM, (nova_word)guest_memory / PAGE + from, to, 1, permissions, NOVA_ITEM_GUEST), 0);
+          nova_delegate_range(nova_pd, vm_pd, NOVA_CRD_MEM, (nova_word)guest_memory / PAGE + from, to, 1, permissions,
+                              NOVA_ITEM_GUEST),
+          0);
 }
 
 void guest_start(const void *code, size_t size, guest_action action)
@@ -68,8 +70,8 @@ void guest_start(const void *code, size_t size, guest_action action)
     memcpy(guest_memory + CODE, code, size);
     nova_word failed = nova_create_pd(vm_pd, nova_pd, nova_crd(NOVA_CRD_OBJ, portals, 8, NOVA_PERM_ALL), nova_quota(0, QUOTA));
     failed = failed ? failed
-                    : nova_delegate_range(nova_pd, vm_pd, NOVA_CRD_MEM, (nova_word)guest_memory / PAGE, 0, GUEST_PAGES, NOVA_MEM_RWX,
-                                          NOVA_ITEM_GUEST);
+                    : nova_delegate_range(nova_pd, vm_pd, NOVA_CRD_MEM, (nova_word)guest_memory / PAGE, 0, GUEST_PAGES,
+                                          NOVA_MEM_RWX, NOVA_ITEM_GUEST);
     failed = failed ? failed : nova_create_ec(vm_ec, vm_pd, test_cpu, 0, 0, 0, NOVA_EC_GLOBAL);
     failed = failed ? failed : nova_create_sc(vm_ec + 2, vm_pd, vm_ec, nova_qpd(1, 10000));
     if (failed)
@@ -134,7 +136,8 @@ void nova_main(const struct nova_hip *hip, unsigned cpu)
     nova_console_init();
     nova_printf("\nTAP version 13\n# virtual CPUs: %u bit, features %u\n", NOVA_WORD_BITS, hip->features);
     if (!(hip->features & (NOVA_FEATURE_SVM | NOVA_FEATURE_VMX)))
-        check("create_ec without SVM and VMX", nova_create_ec(nova_selectors(2, 2), nova_pd, cpu, 0, 0, 0, NOVA_EC_GLOBAL), NOVA_BAD_FTR);
+        check("create_ec without SVM and VMX", nova_create_ec(nova_selectors(2, 2), nova_pd, cpu, 0, 0, 0, NOVA_EC_GLOBAL),
+              NOVA_BAD_FTR);
     else if (!start(hip, cpu))
         check("set-up of the monitor", 0, 1);
     else

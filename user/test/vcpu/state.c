@@ -7,7 +7,10 @@
 enum { DATA_RW = 0x93, CODE_RX = 0x9b, LDT = 0x82, TSS_BUSY_32 = 0x8b, FLAT = 0xc00, LONG = 0xa00 };
 enum { SVM_CPUID = 1 << 18, SVM_VMRUN = 1 << 0, VMX_TSC_OFFSET = 1 << 3 };
 
-static void segment(struct nova_segment *s, unsigned attributes, uint32_t limit) { *s = (struct nova_segment){0, (uint16_t)attributes, limit, 0}; }
+static void segment(struct nova_segment *s, unsigned attributes, uint32_t limit)
+{
+    *s = (struct nova_segment){0, (uint16_t)attributes, limit, 0};
+}
 
 static void segments(struct nova_state *state, unsigned code, unsigned data, uint32_t limit)
 {

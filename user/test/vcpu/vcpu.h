@@ -31,9 +31,9 @@ enum { PAGE = 4096 };
 typedef void (*guest_action)(unsigned event, struct nova_utcb *utcb);
 
 extern int is_svm;
-extern unsigned test_cpu;         /* where guests run */
-extern uint8_t *guest_memory;     /* GUEST_PAGES pages, then one more that tests map themselves */
-extern nova_word vm_pd, vm_ec;    /* of the running guest */
+extern unsigned test_cpu;      /* where guests run */
+extern uint8_t *guest_memory;  /* GUEST_PAGES pages, then one more that tests map themselves */
+extern nova_word vm_pd, vm_ec; /* of the running guest */
 extern volatile unsigned event_count[NOVA_EVENTS_VM];
 extern volatile unsigned last_event;
 extern struct nova_state last_state; /* as the last event delivered it */
