@@ -47,7 +47,7 @@ static void ec_free(struct cpu *cpu, struct reclaim_item *item)
     object_unref(cpu, &payer->object);
 }
 
-const struct virtualization *virtualization;
+const struct virtualization_ops *virtualization;
 
 static enum settle ec_unnamed(struct cpu *cpu, struct object *object)
 {

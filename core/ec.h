@@ -106,7 +106,7 @@ struct ec {
 extern const struct object_type ec_type;
 
 /* What runs virtual CPUs; 0 = nothing. Set before the first EC is made. */
-extern const struct virtualization *virtualization;
+extern const struct virtualization_ops *virtualization;
 
 /* Bits of an MTD that mean something for virtual CPUs (abi.md section 4). */
 #define VCPU_MTD ((2 * (word)NOVA_MTD_XSAVE - 1) | NOVA_MTD_FPU)

@@ -10,7 +10,7 @@
 #include "hal/frame.h"
 #include "hal/mmu.h"
 
-struct virtualization {
+struct virtualization_ops {
     unsigned area_order; /* the area of a virtual CPU is 2^area_order pages */
 
     /* Prepares area (zeroed) and frame of a new virtual CPU; the guest state is undefined but harmless until load. Any CPU; cannot fail. */
@@ -36,6 +36,6 @@ struct virtualization {
 };
 
 /* The operations, the same on all CPUs, fixed before kernel_init; 0 = no virtual CPUs. */
-const struct virtualization *hal_virtualization(void);
+const struct virtualization_ops *hal_virtualization(void);
 
 #endif

@@ -46,7 +46,7 @@ struct machine_options {
 };
 
 /* What hal_virtualization returns: set by a test before machine_start. */
-extern const struct virtualization *hosted_virtualization;
+extern const struct virtualization_ops *hosted_virtualization;
 
 /* ---- the machine (machine.c) ---- */
 

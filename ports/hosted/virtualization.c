@@ -4,6 +4,6 @@
  */
 #include "hosted.h"
 
-const struct virtualization *hosted_virtualization;
+const struct virtualization_ops *hosted_virtualization;
 
-const struct virtualization *hal_virtualization(void) { return hosted_virtualization; }
+const struct virtualization_ops *hal_virtualization(void) { return hosted_virtualization; }

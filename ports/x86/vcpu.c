@@ -55,7 +55,7 @@ void vcpu_boot_done(void)
     boot_info.features |= hardware->feature;
 }
 
-const struct virtualization *hal_virtualization(void) { return hardware ? &hardware->operations : 0; }
+const struct virtualization_ops *hal_virtualization(void) { return hardware ? &hardware->operations : 0; }
 
 struct vcpu *vcpu_start(struct frame *frame, void *area, struct mmu *mmu)
 {

@@ -55,7 +55,7 @@ struct vcpu_hardware {
     bool (*cpu_init)(struct x86_cpu *cpu);
     struct frame *(*resume)(struct x86_cpu *cpu, struct frame *frame);
     struct frame *(*exit)(struct x86_cpu *cpu);
-    struct virtualization operations;
+    struct virtualization_ops operations;
 };
 extern const struct vcpu_hardware svm_hardware, vmx_hardware;
 

@@ -121,14 +121,33 @@ static int start(const struct nova_hip *hip, unsigned cpu)
     return 1;
 }
 
-static void tests(void)
+/* A word of the command line. */
+static int asked_for(const struct nova_hip *hip, const char *word)
+{
+    char line[80];
+    for (unsigned i = 0; i < nova_hip_memories(hip); i++) {
+        const struct nova_hip_memory *memory = nova_hip_memory(hip, i);
+        if (memory->type != NOVA_MEMORY_MODULE)
+            continue;
+        if (!memory->aux || !nova_physical_string(memory->aux, line, sizeof line))
+            return 0;
+        for (size_t length = strlen(word), at = 0; line[at]; at++)
+            if (!memcmp(line + at, word, length))
+                return 1;
+        return 0;
+    }
+    return 0;
+}
+
+static void tests(const struct nova_hip *hip)
 {
     test_basics();
     test_interrupts();
     test_memory();
     test_modes();
     test_control();
-    test_garbage(1000);
+    if (!asked_for(hip, "tame"))
+        test_garbage(1000);
 }
 
 void nova_main(const struct nova_hip *hip, unsigned cpu)
@@ -141,7 +160,7 @@ void nova_main(const struct nova_hip *hip, unsigned cpu)
     else if (!start(hip, cpu))
         check("set-up of the monitor", 0, 1);
     else
-        tests();
+        tests(hip);
     nova_printf("1..%u\n# vcpu: %u checks, %u failed\n", checks, checks, failures);
     nova_emulator_exit(0x10);
 }
