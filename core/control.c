@@ -51,21 +51,21 @@ static unsigned ec_recall(struct cpu *cpu, struct ec *ec, struct ec *target, boo
 }
 
 /* The virtual CPU does not run: its CPU runs the caller. Its last event, as long as that waits for a reply, otherwise as a recall would deliver it. */
-static unsigned vcpu_get(struct ec *ec, struct ec *target, word mtd)
+static __attribute__((cold, noinline)) unsigned vcpu_get(struct ec *ec, struct ec *target, word mtd)
 {
     target->recall = true;
     vcpu_state_save(target, &ec->utcb->state, mtd, target->in_event || target->todo == TODO_EVENT ? target->event : NOVA_VM_RECALL);
     return NOVA_SUCCESS;
 }
 
-static unsigned vcpu_set(struct ec *ec, struct ec *target, bool recall)
+static __attribute__((cold, noinline)) unsigned vcpu_set(struct ec *ec, struct ec *target, bool recall)
 {
     target->recall = recall;
     virtualization->load(&target->frame, &ec->utcb->state, __atomic_load_n(&ec->utcb->state.mtd, __ATOMIC_RELAXED));
     return NOVA_SUCCESS;
 }
 
-static unsigned ec_help(struct cpu *cpu, struct ec *ec, struct ec *target, word tls)
+static __attribute__((cold, noinline)) unsigned ec_help(struct cpu *cpu, struct ec *ec, struct ec *target, word tls)
 {
     if (target->cpu != cpu)
         return NOVA_BAD_CPU;
@@ -80,6 +80,12 @@ static unsigned ec_help(struct cpu *cpu, struct ec *ec, struct ec *target, word 
     return NOVA_SUCCESS;
 }
 
+/* One copy of the look-up for all operations. */
+static __attribute__((noinline)) struct ec *ec_target(const struct ec *ec, word selector, unsigned permissions)
+{
+    return FIND(ec, ec, selector, permissions);
+}
+
 unsigned hypercall_ec_ctrl(struct cpu *cpu, struct ec *ec, word *arg)
 {
     unsigned operation = arg_flags(arg);
@@ -87,7 +93,7 @@ unsigned hypercall_ec_ctrl(struct cpu *cpu, struct ec *ec, word *arg)
     struct ec *target;
     switch (operation) {
     case NOVA_EC_RECALL:
-        if (!(target = FIND(ec, ec, selector, NOVA_EC_CTRL_PERM)))
+        if (!(target = ec_target(ec, selector, NOVA_EC_CTRL_PERM)))
             return NOVA_BAD_CAP;
         return ec_recall(cpu, ec, target, arg[1] == 1);
     case NOVA_EC_YIELD:
@@ -95,7 +101,7 @@ unsigned hypercall_ec_ctrl(struct cpu *cpu, struct ec *ec, word *arg)
         cpu->pending |= PENDING_SCHEDULE;
         return NOVA_SUCCESS;
     case NOVA_EC_HELP:
-        if (!(target = FIND(ec, ec, selector, 0)))
+        if (!(target = ec_target(ec, selector, 0)))
             return NOVA_BAD_CAP;
         arg[0] = NOVA_SUCCESS;
         return ec_help(cpu, ec, target, arg[1]);
@@ -104,14 +110,14 @@ unsigned hypercall_ec_ctrl(struct cpu *cpu, struct ec *ec, word *arg)
         cpu->pending |= PENDING_SCHEDULE;
         return NOVA_SUCCESS;
     case NOVA_EC_TIME:
-        if (!(target = FIND(ec, ec, selector, 0)))
+        if (!(target = ec_target(ec, selector, 0)))
             return NOVA_BAD_CAP;
         time_store(ec_time(cpu, target), &arg[1], &arg[2]);
         return NOVA_SUCCESS;
-    case NOVA_EC_MIGRATE: return FIND(ec, ec, selector, 0) ? NOVA_BAD_PAR : NOVA_BAD_CAP;
+    case NOVA_EC_MIGRATE: return ec_target(ec, selector, 0) ? NOVA_BAD_PAR : NOVA_BAD_CAP;
     case NOVA_EC_GET_STATE:
     case NOVA_EC_SET_STATE:
-        target = FIND(ec, ec, selector, NOVA_EC_CTRL_PERM);
+        target = ec_target(ec, selector, NOVA_EC_CTRL_PERM);
         if (!target || target->kind != EC_VCPU)
             return NOVA_BAD_CAP;
         return target->cpu != cpu               ? NOVA_BAD_CPU

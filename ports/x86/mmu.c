@@ -248,7 +248,7 @@ unsigned mmu_lookup(const struct mmu *mmu, enum mmu_view view, word page, uint64
  * Collects what hangs below the first 'entries' entries of a table, deepest first, so that an interrupted collection finds the rest
  * again.
  */
-static bool collect(uint64_t *table, unsigned level, unsigned entries, struct page_reserve *pages, unsigned *left)
+static __attribute__((cold, noinline)) bool collect(uint64_t *table, unsigned level, unsigned entries, struct page_reserve *pages, unsigned *left)
 {
     for (unsigned i = 0; i < entries; i++) {
         if (!(table[i] & ENTRY_PRESENT))
