@@ -86,7 +86,7 @@ static __attribute__((noinline)) struct ec *ec_target(const struct ec *ec, word 
     return FIND(ec, ec, selector, permissions);
 }
 
-unsigned hypercall_ec_ctrl(struct cpu *cpu, struct ec *ec, word *arg)
+__attribute__((cold)) unsigned hypercall_ec_ctrl(struct cpu *cpu, struct ec *ec, word *arg)
 {
     unsigned operation = arg_flags(arg);
     word selector = arg_selector(arg);

@@ -323,8 +323,10 @@ static void test_need(void)
     phase = "mmu_need of large ranges";
     struct space *space = &spaces[0];
     space_make(space);
-    if (mmu_need(&space->mmu, MMU_HOST, 0, 0) || mmu_need(&space->mmu, MMU_GUEST, 0, 99))
+    if (mmu_need(&space->mmu, MMU_HOST, 0, 0) || mmu_need(&space->mmu, MMU_DEVICE, 0, 99))
         fail("nothing needs nothing");
+    if (mmu_need(&space->mmu, MMU_GUEST, 0, 99) != (sizeof(word) == 8 ? 4 : 3))
+        fail("the first guest mapping needs a root and all levels");
     unsigned levels = TABLE_LEVELS - 2;
     if (mmu_need(&space->mmu, MMU_HOST, 0, 1) != levels + 1 || mmu_need(&space->mmu, MMU_HOST, 511, 2) != levels + 2)
         fail("small ranges");
