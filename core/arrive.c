@@ -46,7 +46,7 @@ static void ec_come_back(struct cpu *cpu, struct ec *ec)
     ec_unblock(cpu, ec);
 }
 
-static void ec_arrive(struct cpu *cpu, struct inbox_item *item)
+void ec_arrive(struct cpu *cpu, struct inbox_item *item)
 {
     struct ec *ec = CONTAINER(item, struct ec, inbox);
     if (__atomic_exchange_n(&ec->woken, false, __ATOMIC_ACQ_REL))
@@ -55,6 +55,8 @@ static void ec_arrive(struct cpu *cpu, struct inbox_item *item)
     if (!ec->dead || ec->gone)
         return;
     ec->gone = true;
+    if (ec->kind == EC_VCPU)
+        virtualization->stop(&ec->frame);
     timeout_cancel(cpu, &ec->timeout);
     ec_leave_chain(cpu, ec);
     if (ec->notice)
@@ -69,9 +71,7 @@ static void ec_arrive(struct cpu *cpu, struct inbox_item *item)
     object_unref(cpu, &ec->object);
 }
 
-const inbox_handler ec_inbox_handler = ec_arrive;
-
-static void sc_arrive(struct cpu *cpu, struct inbox_item *item)
+void sc_arrive(struct cpu *cpu, struct inbox_item *item)
 {
     struct sc *sc = CONTAINER(item, struct sc, inbox);
     if (sc->cpu != cpu) {
@@ -83,8 +83,6 @@ static void sc_arrive(struct cpu *cpu, struct inbox_item *item)
         list_append(&sc->start->visitors, &sc->visit);
     schedule_arrive(cpu, sc);
 }
-
-const inbox_handler sc_inbox_handler = sc_arrive;
 
 void arrive_settle(struct cpu *cpu)
 {

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Inbox handlers of ECs and SCs (ec.h, sc.h name them), and the end of dead SCs.
+ * What an EC's or SC's CPU does with the word that others left, and the end of dead SCs.
  */
 #ifndef CORE_ARRIVE_H
 #define CORE_ARRIVE_H
 
 #include "core/remote.h"
+
+/* Inbox handlers, given to every EC and SC when it is made. */
+void ec_arrive(struct cpu *cpu, struct inbox_item *item);
+void sc_arrive(struct cpu *cpu, struct inbox_item *item);
 
 /* Lets go of the SCs that schedule has dropped because they are dead. */
 void arrive_settle(struct cpu *cpu);

@@ -3,6 +3,7 @@
  * From a machine whose CPUs are up to a root task that is ready to run: kernel PD, CPUs with their idle threads, interrupt semaphores, HIP, root.
  * Runs once on the boot CPU while the others wait. Running out of memory here is fatal: nobody is there who could be told.
  */
+#include "core/arrive.h"
 #include "core/elf.h"
 #include "core/hip.h"
 #include "core/interrupt.h"
@@ -37,9 +38,9 @@ static void cpu_create(unsigned number)
     list_init(&cpu->inbox);
     list_init(&cpu->dropped);
     cpu->timer_deadline = ~(uint64_t)0;
-    cpu->idle_ec = need(ec_create_idle(cpu, kernel_pd));
+    cpu->idle_ec = need(ec_create_idle(cpu, kernel_pd, ec_arrive));
     cpu->idle_sc = need(slab_alloc(&kernel_pd->account, sizeof *cpu->idle_sc));
-    sc_init(cpu->idle_sc, kernel_pd, cpu->idle_ec, cpu, 0, 1000);
+    sc_init(cpu->idle_sc, kernel_pd, cpu->idle_ec, cpu, 0, 1000, sc_arrive);
     object_name(&cpu->idle_sc->object); /* the kernel's own: never goes */
     cpu->idle_sc->state = SC_RUNNING;
     cpu->current = cpu->resumed = cpu->idle_ec;
@@ -92,7 +93,8 @@ static void root_create(struct cpu *cpu)
     if (space_give_memory(&root->spaces, hip_page, 1, (word)(virt_to_phys(hip) >> PAGE_BITS), NOVA_MEM_R, 0) != NOVA_SUCCESS)
         need(0);
 
-    struct ec_arguments arguments = {cpu, root, root, cpu, EC_GLOBAL, NOVA_ROOT_UTCB_ADDRESS >> PAGE_BITS, NOVA_HIP_ADDRESS, 0};
+    struct ec_arguments arguments = {cpu, root,     root, cpu, EC_GLOBAL, NOVA_ROOT_UTCB_ADDRESS >> PAGE_BITS, NOVA_HIP_ADDRESS,
+                                     0,   ec_arrive};
     struct ec *ec = 0;
     if (ec_create(&arguments, &ec) != NOVA_SUCCESS)
         need(0);
@@ -102,7 +104,7 @@ static void root_create(struct cpu *cpu)
     struct sc *sc = need(slab_alloc(&root->account, sizeof *sc));
     object_ref(&ec->object);
     object_ref(&root->object);
-    sc_init(sc, root, ec, cpu, ROOT_PRIORITY, ROOT_QUANTUM);
+    sc_init(sc, root, ec, cpu, ROOT_PRIORITY, ROOT_QUANTUM, sc_arrive);
     root_name(root, NOVA_ROOT_PD, &root->object, NOVA_PD_ALL);
     root_name(root, NOVA_ROOT_EC, &ec->object, NOVA_EC_ALL);
     root_name(root, NOVA_ROOT_SC, &sc->object, NOVA_SC_ALL);
@@ -115,6 +117,7 @@ static void root_create(struct cpu *cpu)
 
 void kernel_init(void)
 {
+    virtualization = hal_virtualization();
     kernel_pd = need(pd_create(0));
     kernel_pd->account.quota.limit = page_alloc_free_pages();
     for (unsigned i = 0; i < boot_info.cpus; i++)

@@ -7,6 +7,9 @@
 #include "core/schedule.h"
 #include "hal/interrupt.h"
 
+/* sc_ctrl; the last two are the same number for the idle SC and for others. */
+enum { SC_TIME = 0, SC_VISITORS = 1, SC_GONE = 2, SC_GONE_BOTH = 3, SC_BOTH = 3 };
+
 /* A time in ticks as microseconds in two words: bits 32-63, low word. */
 static void time_store(uint64_t ticks, word *high, word *low)
 {
@@ -14,6 +17,15 @@ static void time_store(uint64_t ticks, word *high, word *low)
     *high = (word)(us >> 32);
     *low = (word)(sizeof(word) == 8 ? us & 0xffffffff : us);
 }
+
+/* Execution time of an EC so far; it counts as read. */
+static uint64_t ec_time(struct cpu *cpu, struct ec *ec)
+{
+    return ec->time_read = ec->time + (cpu->resumed == ec ? time_now() - cpu->since : 0);
+}
+
+/* Time of an SC so far; it counts as read. */
+static uint64_t sc_time(struct cpu *cpu, struct sc *sc) { return sc->time_read = schedule_time(cpu, sc); }
 
 /* General registers, SP, IP and flags of another thread into the caller's UTCB; for one inside a hypercall what it returns to. */
 static unsigned ec_fetch(struct ec *ec, struct ec *target)
@@ -38,11 +50,27 @@ static unsigned ec_recall(struct cpu *cpu, struct ec *ec, struct ec *target, boo
     return fetch ? ec_fetch(ec, target) : NOVA_SUCCESS;
 }
 
-static unsigned ec_help(struct cpu *cpu, struct ec *ec, struct ec *target, word tls)
+/* The virtual CPU does not run: its CPU runs the caller. Its last event, as long as that waits for a reply, otherwise as a recall would deliver it. */
+static __attribute__((cold, noinline)) unsigned vcpu_get(struct ec *ec, struct ec *target, word mtd)
+{
+    target->recall = true;
+    vcpu_state_save(target, &ec->utcb->state, mtd, target->in_event || target->todo == TODO_EVENT ? target->event : NOVA_VM_RECALL);
+    return NOVA_SUCCESS;
+}
+
+static __attribute__((cold, noinline)) unsigned vcpu_set(struct ec *ec, struct ec *target, bool recall)
+{
+    target->recall = recall;
+    virtualization->load(&target->frame, &ec->utcb->state, __atomic_load_n(&ec->utcb->state.mtd, __ATOMIC_RELAXED));
+    return NOVA_SUCCESS;
+}
+
+static __attribute__((cold, noinline)) unsigned ec_help(struct cpu *cpu, struct ec *ec, struct ec *target, word tls)
 {
     if (target->cpu != cpu)
         return NOVA_BAD_CPU;
-    if (target->pd != ec->pd || target->kind == EC_IDLE || target == ec || target->dead || target->utcb->tls != tls)
+    if (target->pd != ec->pd || target->kind == EC_IDLE || target->kind == EC_VCPU || target == ec || target->dead ||
+        target->utcb->tls != tls)
         return NOVA_BAD_PAR;
     struct ec *end = ec_chain_end(target);
     if (end->blocked || end == ec || (target->kind == EC_LOCAL && !target->busy))
@@ -52,14 +80,20 @@ static unsigned ec_help(struct cpu *cpu, struct ec *ec, struct ec *target, word 
     return NOVA_SUCCESS;
 }
 
-unsigned hypercall_ec_ctrl(struct cpu *cpu, struct ec *ec, word *arg)
+/* One copy of the look-up for all operations. */
+static __attribute__((noinline)) struct ec *ec_target(const struct ec *ec, word selector, unsigned permissions)
+{
+    return FIND(ec, ec, selector, permissions);
+}
+
+__attribute__((cold)) unsigned hypercall_ec_ctrl(struct cpu *cpu, struct ec *ec, word *arg)
 {
     unsigned operation = arg_flags(arg);
     word selector = arg_selector(arg);
     struct ec *target;
     switch (operation) {
     case NOVA_EC_RECALL:
-        if (!(target = FIND(ec, ec, selector, NOVA_EC_CTRL_PERM)))
+        if (!(target = ec_target(ec, selector, NOVA_EC_CTRL_PERM)))
             return NOVA_BAD_CAP;
         return ec_recall(cpu, ec, target, arg[1] == 1);
     case NOVA_EC_YIELD:
@@ -67,7 +101,7 @@ unsigned hypercall_ec_ctrl(struct cpu *cpu, struct ec *ec, word *arg)
         cpu->pending |= PENDING_SCHEDULE;
         return NOVA_SUCCESS;
     case NOVA_EC_HELP:
-        if (!(target = FIND(ec, ec, selector, 0)))
+        if (!(target = ec_target(ec, selector, 0)))
             return NOVA_BAD_CAP;
         arg[0] = NOVA_SUCCESS;
         return ec_help(cpu, ec, target, arg[1]);
@@ -76,15 +110,19 @@ unsigned hypercall_ec_ctrl(struct cpu *cpu, struct ec *ec, word *arg)
         cpu->pending |= PENDING_SCHEDULE;
         return NOVA_SUCCESS;
     case NOVA_EC_TIME:
-        if (!(target = FIND(ec, ec, selector, 0)))
+        if (!(target = ec_target(ec, selector, 0)))
             return NOVA_BAD_CAP;
-        time_store(target->time + (target == ec ? time_now() - cpu->since : 0), &arg[1], &arg[2]);
+        time_store(ec_time(cpu, target), &arg[1], &arg[2]);
         return NOVA_SUCCESS;
-    case NOVA_EC_MIGRATE: return FIND(ec, ec, selector, 0) ? NOVA_BAD_PAR : NOVA_BAD_CAP;
+    case NOVA_EC_MIGRATE: return ec_target(ec, selector, 0) ? NOVA_BAD_PAR : NOVA_BAD_CAP;
     case NOVA_EC_GET_STATE:
     case NOVA_EC_SET_STATE:
-        /* For virtual CPUs, of which there are none. */
-        return NOVA_BAD_CAP;
+        target = ec_target(ec, selector, NOVA_EC_CTRL_PERM);
+        if (!target || target->kind != EC_VCPU)
+            return NOVA_BAD_CAP;
+        return target->cpu != cpu               ? NOVA_BAD_CPU
+               : operation == NOVA_EC_GET_STATE ? vcpu_get(ec, target, arg[1])
+                                                : vcpu_set(ec, target, arg[1] == 1);
     case NOVA_EC_MSR: {
         struct semaphore *semaphore = FIND(semaphore, ec, selector, 0);
         if (!semaphore || semaphore != kernel_register_semaphore)
@@ -96,14 +134,33 @@ unsigned hypercall_ec_ctrl(struct cpu *cpu, struct ec *ec, word *arg)
     }
 }
 
+/* The idle SC of a CPU stands for what no other SC tells. */
+static unsigned sc_ctrl_idle(const struct cpu *of, unsigned operation, word *arg)
+{
+    switch (operation) {
+    case SC_VISITORS: time_store(of->visitor_time, &arg[1], &arg[2]); return NOVA_SUCCESS;
+    case SC_GONE_BOTH: time_store(of->gone_ec_time, &arg[3], &arg[4]); /* fall through */
+    case SC_GONE: time_store(of->gone_sc_time, &arg[1], &arg[2]); return NOVA_SUCCESS;
+    default: return NOVA_BAD_PAR;
+    }
+}
+
 unsigned hypercall_sc_ctrl(struct cpu *cpu, struct ec *ec, word *arg)
 {
+    unsigned operation = arg_flags(arg);
     struct sc *sc = FIND(sc, ec, arg_selector(arg), NOVA_SC_CTRL_PERM);
     if (!sc)
         return NOVA_BAD_CAP;
-    if (arg_flags(arg) != 0)
+    if (operation != SC_TIME && sc == sc->cpu->idle_sc)
+        return sc_ctrl_idle(sc->cpu, operation, arg);
+    if (operation == SC_BOTH) {
+        struct ec *target = FIND(ec, ec, arg[1], 0);
+        if (!target)
+            return NOVA_BAD_CAP;
+        time_store(ec_time(cpu, target), &arg[3], &arg[4]);
+    } else if (operation != SC_TIME)
         return NOVA_BAD_PAR;
-    time_store(schedule_time(cpu, sc), &arg[1], &arg[2]);
+    time_store(sc_time(cpu, sc), &arg[1], &arg[2]);
     return NOVA_SUCCESS;
 }
 

@@ -45,6 +45,8 @@ struct cpu {
     word ready_bits[PRIORITIES / (8 * sizeof(word))];
     uint64_t slice_start;  /* TSC when 'sc' got the CPU */
     uint64_t visitor_time; /* TSC ticks spent in calls from other CPUs */
+    struct spinlock gone_lock;
+    uint64_t gone_sc_time, gone_ec_time; /* of what does not exist any more, and nobody had read: TSC ticks, under gone_lock */
     struct sc *idle_sc;
     struct ec *idle_ec;
 
@@ -72,6 +74,14 @@ struct cpu {
 extern struct cpu *cpu_table[NOVA_CPUS];
 
 static inline struct cpu *cpu_online(word number) { return number < NOVA_CPUS ? cpu_table[number] : 0; }
+
+/* Adds what a dying SC or EC has left to tell. field: gone_sc_time or gone_ec_time of this CPU. */
+static inline void cpu_time_gone(struct cpu *cpu, uint64_t *field, uint64_t ticks)
+{
+    spin_lock(&cpu->gone_lock);
+    *field += ticks;
+    spin_unlock(&cpu->gone_lock);
+}
 
 /* Leaves work for another CPU and makes it look soon. */
 static inline void cpu_post(struct cpu *to, uint32_t bits)

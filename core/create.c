@@ -3,6 +3,7 @@
  * create_pd, create_ec, create_sc, create_pt, create_sm: the new selector is looked at first, the object is made, and its insertion decides. An object that could
  * not be inserted was never visible and goes the way of any unnamed one.
  */
+#include "core/arrive.h"
 #include "core/hypercall.h"
 #include "core/lib/bits.h"
 #include "core/schedule.h"
@@ -68,11 +69,13 @@ unsigned hypercall_create_ec(struct cpu *cpu, struct ec *ec, word *arg)
         return NOVA_BAD_CAP;
     if (!target)
         return NOVA_BAD_CPU;
-    if (!utcb_page && global)
-        return NOVA_BAD_FTR; /* virtual CPUs need VMX or SVM: boot_info.features names neither */
-    if (!utcb_page || utcb_page >= host_pages)
+    bool vcpu = !utcb_page && global;
+    if (vcpu && !virtualization)
+        return NOVA_BAD_FTR;
+    if ((!utcb_page && !vcpu) || utcb_page >= host_pages)
         return NOVA_BAD_PAR;
-    struct ec_arguments arguments = {cpu, pd, pd, target, global ? EC_GLOBAL : EC_LOCAL, utcb_page, arg[3], arg[4]};
+    enum ec_kind kind = vcpu ? EC_VCPU : global ? EC_GLOBAL : EC_LOCAL;
+    struct ec_arguments arguments = {cpu, pd, pd, target, kind, utcb_page, arg[3], arg[4], ec_arrive};
     struct ec *new;
     unsigned status = ec_create(&arguments, &new);
     if (status != NOVA_SUCCESS)
@@ -82,7 +85,7 @@ unsigned hypercall_create_ec(struct cpu *cpu, struct ec *ec, word *arg)
         new->oom_portal = portal;
     if (global) {
         new->todo = TODO_EVENT;
-        new->event = NOVA_EVENT_STARTUP;
+        new->event = vcpu ? NOVA_VM_STARTUP : NOVA_EVENT_STARTUP;
     }
     return object_publish(cpu, ec, selector, &new->object, NOVA_EC_ALL);
 }
@@ -91,6 +94,7 @@ static void sc_free(struct cpu *cpu, struct reclaim_item *item)
 {
     struct sc *sc = CONTAINER(item, struct sc, object.item);
     struct pd *payer = sc->object.payer;
+    cpu_time_gone(sc->ec->cpu, &sc->ec->cpu->gone_sc_time, sc->time - sc->time_read);
     object_unref(cpu, &sc->ec->object);
     slab_free(&payer->account, sc, sizeof *sc);
     object_unref(cpu, &payer->object);
@@ -112,7 +116,7 @@ unsigned hypercall_create_sc(struct cpu *cpu, struct ec *ec, word *arg)
     unsigned priority = arg[3] & 0xff;
     struct pd *pd = FIND(pd, ec, arg[1], NOVA_PD_CREATE_SC);
     struct ec *target = FIND(ec, ec, arg[2], NOVA_EC_BIND_SC);
-    if (!selector_free(ec, selector) || !pd || !target || target->kind != EC_GLOBAL)
+    if (!selector_free(ec, selector) || !pd || !target || (target->kind != EC_GLOBAL && target->kind != EC_VCPU))
         return NOVA_BAD_CAP;
     if (!priority || priority >= PRIORITIES || !quantum)
         return NOVA_BAD_PAR;
@@ -125,7 +129,8 @@ unsigned hypercall_create_sc(struct cpu *cpu, struct ec *ec, word *arg)
         object_unref(cpu, &pd->object);
         return sc ? NOVA_BAD_CAP : NOVA_QUO_OOM;
     }
-    sc_init(sc, pd, target, target->cpu, priority, quantum);
+    sc_init(sc, pd, target, target->cpu, priority, quantum, sc_arrive);
+    sc->stops_clock = target->kind == EC_VCPU;
     unsigned status = object_publish(cpu, ec, selector, &sc->object, NOVA_SC_ALL);
     inbox_post(cpu, sc->cpu, &sc->inbox);
     return status;

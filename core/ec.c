@@ -32,6 +32,8 @@ static void ec_memory_free(struct ec *ec)
         fpu_free(account, ec->frame.fpu);
     if (ec->utcb)
         account_page_free(account, ec->utcb, 0);
+    if (ec->area)
+        account_page_free(account, ec->area, virtualization->area_order);
     slab_free(account, ec, sizeof *ec);
 }
 
@@ -39,10 +41,13 @@ static void ec_free(struct cpu *cpu, struct reclaim_item *item)
 {
     struct ec *ec = CONTAINER(item, struct ec, object.item);
     struct pd *payer = ec->object.payer, *pd = ec->pd;
+    cpu_time_gone(ec->cpu, &ec->cpu->gone_ec_time, ec->time - ec->time_read);
     ec_memory_free(ec);
     object_unref(cpu, &pd->object);
     object_unref(cpu, &payer->object);
 }
+
+const struct virtualization_ops *virtualization;
 
 static enum settle ec_unnamed(struct cpu *cpu, struct object *object)
 {
@@ -64,8 +69,18 @@ static void ec_init(struct ec *ec, const struct ec_arguments *arguments)
     list_init(&ec->visitors);
     list_init(&ec->waiter.link);
     list_init(&ec->sibling);
-    inbox_item_init(&ec->inbox, &ec->object, ec_inbox_handler);
+    inbox_item_init(&ec->inbox, &ec->object, arguments->arrive);
     frame_init(&ec->frame, 0, arguments->sp);
+}
+
+/* What the EC has beside its registers: the UTCB becomes visible, so everything else is there already. */
+static enum nova_status ec_equip(struct ec *ec)
+{
+    if (ec->kind != EC_VCPU)
+        return space_give_memory(&ec->pd->spaces, ec->utcb_page, 1, (word)(virt_to_phys(ec->utcb) >> PAGE_BITS), NOVA_MEM_RW,
+                                 MAPPING_FIXED);
+    virtualization->start(&ec->frame, ec->area, &ec->pd->mmu);
+    return NOVA_SUCCESS;
 }
 
 enum nova_status ec_create(const struct ec_arguments *arguments, struct ec **result)
@@ -78,8 +93,11 @@ enum nova_status ec_create(const struct ec_arguments *arguments, struct ec **res
     ec->utcb_page = arguments->utcb_page;
     enum nova_status status = NOVA_QUO_OOM;
     ec->frame.fpu = fpu_alloc(account);
-    ec->utcb = account_page_alloc(account, 0);
-    if (ec->frame.fpu && ec->utcb) {
+    if (ec->kind == EC_VCPU)
+        ec->area = account_page_alloc(account, virtualization->area_order);
+    else
+        ec->utcb = account_page_alloc(account, 0);
+    if (ec->frame.fpu && (ec->utcb || ec->area)) {
         /* All references before the UTCB can be seen. */
         if (!object_ref(&arguments->payer->object))
             status = NOVA_BAD_CAP;
@@ -87,8 +105,7 @@ enum nova_status ec_create(const struct ec_arguments *arguments, struct ec **res
             __atomic_fetch_sub(&arguments->payer->object.refs, 1, __ATOMIC_RELEASE);
             status = NOVA_BAD_CAP;
         } else {
-            status = space_give_memory(&ec->pd->spaces, ec->utcb_page, 1, (word)(virt_to_phys(ec->utcb) >> PAGE_BITS), NOVA_MEM_RW,
-                                       MAPPING_FIXED);
+            status = ec_equip(ec);
             if (status != NOVA_SUCCESS) {
                 __atomic_fetch_sub(&arguments->payer->object.refs, 1, __ATOMIC_RELEASE);
                 __atomic_fetch_sub(&arguments->pd->object.refs, 1, __ATOMIC_RELEASE);
@@ -109,9 +126,9 @@ enum nova_status ec_create(const struct ec_arguments *arguments, struct ec **res
     return NOVA_SUCCESS;
 }
 
-struct ec *ec_create_idle(struct cpu *cpu, struct pd *pd)
+struct ec *ec_create_idle(struct cpu *cpu, struct pd *pd, inbox_handler arrive)
 {
-    struct ec_arguments arguments = {cpu, pd, pd, cpu, EC_IDLE, 0, 0, 0};
+    struct ec_arguments arguments = {cpu, pd, pd, cpu, EC_IDLE, 0, 0, 0, arrive};
     struct ec *ec = slab_alloc(&pd->account, sizeof *ec);
     if (!ec)
         return 0;

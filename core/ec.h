@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Execution context: a thread (global), a portal handler (local) or the idle loop of a CPU. Bound to one CPU, where its state is changed; other CPUs leave
- * word by 'recall', 'dead' and the inbox. Besides the reference for its capabilities it carries one from creation until its CPU has taken it out of the call chain.
+ * Execution context: a thread (global), a portal handler (local), a virtual CPU or the idle loop of a CPU. Bound to one CPU, where its state is changed; other
+ * CPUs leave word by 'recall', 'dead' and the inbox. Besides the reference for its capabilities it carries one from creation until its CPU has taken it out of the call chain.
  *
  * Call chains: A->callee == B and B->caller == A while A waits for B's reply. An SC runs the last EC of the chain that starts at its own EC.
  */
@@ -13,8 +13,9 @@
 #include "core/sc.h"
 #include "core/timeout.h"
 #include "core/wait_queue.h"
+#include "hal/virtualization.h"
 
-enum ec_kind { EC_IDLE, EC_GLOBAL, EC_LOCAL };
+enum ec_kind { EC_IDLE, EC_GLOBAL, EC_LOCAL, EC_VCPU };
 
 /* What the EC still has to do before it runs user code again. */
 enum ec_todo {
@@ -32,6 +33,8 @@ enum ec_wait {
     WAIT_REMOTE /* the reply to a call to another CPU */
 };
 
+enum { CONDITION_BUSY = 1 };
+
 struct ec {
     struct object object;
     struct frame frame;
@@ -45,14 +48,20 @@ struct ec {
         };
         uint32_t unfinished;
     };
-    uint8_t kind;  /* enum ec_kind */
-    uint8_t wait;  /* enum ec_wait */
-    bool busy;     /* local: between call and reply */
-    bool blocked;  /* waits; runs nothing */
-    bool in_event; /* waits for the reply to an event, not to a call */
-
-    bool dead; /* no capability names it any more; set from any CPU */
-    bool gone; /* its CPU has seen that it is dead */
+    uint8_t kind; /* enum ec_kind */
+    uint8_t wait; /* enum ec_wait */
+    bool blocked; /* waits; runs nothing */
+    bool gone;    /* its CPU has seen that it is dead */
+    /* What a call or reply has to look at; read together as 'condition': 0 in an idle handler, at most CONDITION_BUSY in who waits for a plain call. */
+    union {
+        struct {
+            uint8_t busy;       /* local: between call and reply */
+            uint8_t dead;       /* no capability names it any more; set from any CPU */
+            uint8_t in_event;   /* waits for the reply to an event, not to a call */
+            uint8_t oom_reason; /* waits for an OOM portal, see oom.h: the handler's third word */
+        };
+        uint32_t condition;
+    };
     struct ec *caller, *callee;
 
     /* Calls to other CPUs, see remote.h. Of the caller: */
@@ -61,7 +70,9 @@ struct ec {
     bool let_go;                  /* SCs are wanted back before the reply: the chain has changed */
     struct list visitors;         /* of the callee: SCs that brought calls, by sc->visit */
 
-    struct nova_utcb *utcb; /* kernel address */
+    struct nova_utcb *utcb; /* kernel address; 0 for a virtual CPU */
+    void *area;             /* of a virtual CPU: the port's, hal/virtualization.h */
+    uint64_t waited;        /* of a virtual CPU: what its clock has been stopped for of sc->waited */
     struct pd *pd;          /* a reference */
     struct cpu *cpu;
     struct list sleepers; /* SCs that wait until it is unblocked */
@@ -80,19 +91,25 @@ struct ec {
     word progress;
     struct reclaim_item *notice;
 
-    /* While it waits for an OOM portal, see oom.h: the handler's second and third word; reason 0 = it does not. */
-    word oom_id;
-    uint8_t oom_reason;
+    /* Of OOM portals, see oom.h. */
+    word oom_id;     /* the handler's second word */
     bool oom_failed; /* that handler died */
     bool oom_remote; /* the callee on another CPU is short of memory */
 
     struct object *oom_portal; /* a reference, or 0 */
     word utcb_page;
     uint64_t time;       /* execution time, TSC ticks */
+    uint64_t time_read;  /* what ec_ctrl and sc_ctrl have told of it */
     struct list sibling; /* in pd->ecs */
 };
 
 extern const struct object_type ec_type;
+
+/* What runs virtual CPUs; 0 = nothing. Set before the first EC is made. */
+extern const struct virtualization_ops *virtualization;
+
+/* Bits of an MTD that mean something for virtual CPUs (abi.md section 4). */
+#define VCPU_MTD ((2 * (word)NOVA_MTD_XSAVE - 1) | NOVA_MTD_FPU)
 
 struct ec_arguments {
     struct cpu *self; /* the calling CPU */
@@ -100,13 +117,14 @@ struct ec_arguments {
     struct cpu *cpu;
     enum ec_kind kind;
     word utcb_page, sp, event_base;
+    inbox_handler arrive; /* ec_arrive */
 };
 
-/* Makes an EC including UTCB and FPU area. NOVA_BAD_PAR: UTCB address in use; NOVA_QUO_OOM. */
+/* Makes an EC including UTCB (or the area of a virtual CPU) and FPU area. NOVA_BAD_PAR: UTCB address in use; NOVA_QUO_OOM. */
 enum nova_status ec_create(const struct ec_arguments *arguments, struct ec **result);
 
 /* The idle EC of a CPU. */
-struct ec *ec_create_idle(struct cpu *cpu, struct pd *pd);
+struct ec *ec_create_idle(struct cpu *cpu, struct pd *pd, inbox_handler arrive);
 
 /* Frees an EC that was never visible, at once. */
 void ec_discard(struct cpu *cpu, struct ec *ec);
@@ -129,9 +147,6 @@ void ec_wake(struct cpu *cpu, struct ec *ec);
 /* Lets the SCs that sleep with the last EC of the chain from here on look again what they can run. */
 void ec_stir(struct cpu *cpu, struct ec *ec);
 
-/* What an EC's CPU does with its inbox item; defined by arrive. */
-extern const inbox_handler ec_inbox_handler;
-
 /* What the handler of an OOM portal gets beside its portal's id. */
 static inline void oom_words(const struct ec *ec, struct ec *handler)
 {
@@ -145,6 +160,15 @@ static inline void oom_end(struct ec *ec, bool failed)
     ec->oom_reason = 0;
     ec->oom_failed = failed;
     ec->todo = TODO_HYPERCALL;
+}
+
+/* Delivers the state of a virtual CPU as event 'event' does. On its CPU. */
+static inline void vcpu_state_save(struct ec *ec, struct nova_state *state, word mtd, unsigned event)
+{
+    mtd &= VCPU_MTD;
+    virtualization->save(&ec->frame, state, mtd, event);
+    state->mtd = mtd;
+    state->exit_reason = event;
 }
 
 /* Last EC of the call chain. */

@@ -19,6 +19,7 @@ enum {
     HEADER_CLASS = 4,
     HEADER_DATA = 5,
     HEADER_TYPE = 16,
+    HEADER_MACHINE = 18,
     HEADER_ENTRY = 24,
     HEADER_PROGRAMS = WIDE ? 32 : 28,
     HEADER_PROGRAM_SIZE = WIDE ? 54 : 42,
@@ -70,6 +71,9 @@ static const uint8_t *header_check(paddr_t begin, paddr_t size)
     if (header[HEADER_DATA] != LITTLE_ENDIAN_DATA || half_at(header, HEADER_TYPE) != TYPE_EXECUTABLE)
         fatal("root task: ELF type %u, data encoding %u: needs an executable (2), little endian (1), linked to fixed addresses",
               half_at(header, HEADER_TYPE), header[HEADER_DATA]);
+    if (half_at(header, HEADER_MACHINE) != NOVA_ELF_MACHINE)
+        fatal("root task: ELF file for machine %u, but this kernel runs programs for machine %u", half_at(header, HEADER_MACHINE),
+              (unsigned)NOVA_ELF_MACHINE);
     unsigned count = half_at(header, HEADER_PROGRAM_COUNT);
     if (half_at(header, HEADER_PROGRAM_SIZE) != PROGRAM_SIZE || !count)
         fatal("root task: %u program headers of %u bytes: needs at least one of %u", count, half_at(header, HEADER_PROGRAM_SIZE),

@@ -26,9 +26,14 @@ void event_deliver(struct cpu *cpu, struct ec *ec)
     else if (handler->busy)
         chain_help(cpu, ec, handler);
     else {
-        word mtd = portal->mtd & thread_mtd;
-        frame_state_save(&ec->frame, &handler->utcb->state, mtd, ec->event_error, ec->event_address);
-        handler->utcb->state.mtd = mtd;
+        word mtd = portal->mtd;
+        if (ec->kind == EC_VCPU)
+            vcpu_state_save(ec, &handler->utcb->state, mtd, ec->event);
+        else {
+            mtd &= thread_mtd;
+            frame_state_save(&ec->frame, &handler->utcb->state, mtd, ec->event_error, ec->event_address);
+            handler->utcb->state.mtd = mtd;
+        }
         handler->utcb->items = nova_items(mtd & NOVA_MTD_FPU ? NOVA_UTCB_WORDS : STATE_WORDS, 0);
         ec->todo = TODO_NONE;
         ec->in_event = true;

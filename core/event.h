@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Events of threads (abi.md section 5): exceptions, startup and recall become calls of the portal at the EC's event base plus number.
+ * Events (abi.md section 5): what an EC cannot go on with becomes a call of the portal at its event base plus number.
  */
 #ifndef CORE_EVENT_H
 #define CORE_EVENT_H

@@ -23,7 +23,7 @@ static unsigned hypercall_reply(struct cpu *cpu, struct ec *ec, word *arg)
     return OUTCOME_NONE;
 }
 
-static const hypercall_handler handlers[NOVA_HYPERCALLS] = {
+const hypercall_handler hypercall_handlers[NOVA_HYPERCALLS] = {
     [NOVA_CALL] = hypercall_call,           [NOVA_REPLY] = hypercall_reply,           [NOVA_CREATE_PD] = hypercall_create_pd,
     [NOVA_CREATE_EC] = hypercall_create_ec, [NOVA_CREATE_SC] = hypercall_create_sc,   [NOVA_CREATE_PT] = hypercall_create_pt,
     [NOVA_CREATE_SM] = hypercall_create_sm, [NOVA_REVOKE] = hypercall_revoke,         [NOVA_MISC] = hypercall_misc,
@@ -32,15 +32,17 @@ static const hypercall_handler handlers[NOVA_HYPERCALLS] = {
     [NOVA_PD_CTRL] = hypercall_pd_ctrl,
 };
 
-/* The creating ones and misc leave it to the caller to add quota and try again; call has told the callee's portal already. */
-static bool oom_is_told(unsigned number) { return number == NOVA_REVOKE || number > NOVA_MISC; }
+void hypercall_finish(struct cpu *cpu, struct ec *ec, unsigned outcome)
+{
+    unsigned number = ec->frame.arg[0] & (NOVA_HYPERCALLS - 1);
+    /* The creating ones and misc leave it to the caller to add quota and try again; call has told the callee's portal already. */
+    bool told = outcome == NOVA_QUO_OOM && (number == NOVA_REVOKE || number > NOVA_MISC) && oom_call(cpu, ec, ec, OOM_CALL);
+    if (outcome != OUTCOME_NONE && !told)
+        ec->frame.arg[0] = outcome;
+}
 
 void hypercall_execute(struct cpu *cpu, struct ec *ec)
 {
     word *arg = ec->frame.arg;
-    unsigned number = arg[0] & (NOVA_HYPERCALLS - 1), outcome = handlers[number](cpu, ec, arg);
-    if (__builtin_expect(outcome == NOVA_QUO_OOM, 0) && oom_is_told(number) && oom_call(cpu, ec, ec, OOM_CALL))
-        return;
-    if (outcome != OUTCOME_NONE)
-        arg[0] = outcome;
+    hypercall_finish(cpu, ec, hypercall_handlers[arg[0] & (NOVA_HYPERCALLS - 1)](cpu, ec, arg));
 }

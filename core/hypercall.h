@@ -48,6 +48,12 @@ static inline unsigned hypercall_again(struct cpu *cpu, struct ec *ec)
     return OUTCOME_NONE;
 }
 
+/* By number. */
+extern const hypercall_handler hypercall_handlers[NOVA_HYPERCALLS];
+
+/* Writes the status; an exhausted account of the caller's own goes to its OOM portal instead, where abi.md section 9 says so. */
+void hypercall_finish(struct cpu *cpu, struct ec *ec, unsigned outcome);
+
 /* Executes what is in the current EC's frame. */
 void hypercall_execute(struct cpu *cpu, struct ec *ec);
 

@@ -38,10 +38,18 @@ unsigned ipc_call(struct cpu *cpu, struct ec *ec, struct portal *portal, bool no
     return OUTCOME_NONE;
 }
 
+/* The state last: it is taken over once, however often the items have to be repeated. */
 static enum nova_status event_reply(struct ec *ec, struct ec *caller)
 {
-    frame_state_load(&caller->frame, &ec->utcb->state, __atomic_load_n(&ec->utcb->state.mtd, __ATOMIC_RELAXED));
-    return message_copy_to_event(ec, caller);
+    enum nova_status status = message_copy_to_event(ec, caller);
+    if (status != NOVA_SUCCESS)
+        return status;
+    word mtd = __atomic_load_n(&ec->utcb->state.mtd, __ATOMIC_RELAXED);
+    if (__builtin_expect(caller->kind == EC_VCPU, 0))
+        virtualization->load(&caller->frame, &ec->utcb->state, mtd);
+    else
+        frame_state_load(&caller->frame, &ec->utcb->state, mtd);
+    return NOVA_SUCCESS;
 }
 
 /* What the reply brings; a handler of an OOM portal brings nothing. */
@@ -136,7 +144,7 @@ void ec_kill(struct cpu *cpu, struct ec *ec, const char *why)
     if (ec->dead)
         return;
     if (!ec->pd->dying)
-        log_line("thread killed: event %u at ip 0x%lx, error 0x%lx, address 0x%lx: %s", ec->event, (unsigned long)ec->frame.ip,
-                 (unsigned long)ec->event_error, (unsigned long)ec->event_address, why);
+        log_line("%s killed: event %u at ip 0x%lx, error 0x%lx, address 0x%lx: %s", ec->kind == EC_VCPU ? "virtual CPU" : "thread",
+                 ec->event, (unsigned long)ec->frame.ip, (unsigned long)ec->event_error, (unsigned long)ec->event_address, why);
     ec_stop(cpu, ec);
 }

@@ -5,6 +5,7 @@
  */
 #include "core/arrive.h"
 #include "core/event.h"
+#include "core/fast_path.h"
 #include "core/hypercall.h"
 #include "core/schedule.h"
 #include "core/shootdown.h"
@@ -46,7 +47,7 @@ static void proceed(struct cpu *cpu, struct ec *ec)
         event_deliver(cpu, ec);
     else {
         ec->recall = false;
-        event_raise(ec, NOVA_EVENT_RECALL, 0, 0);
+        event_raise(ec, ec->kind == EC_VCPU ? NOVA_VM_RECALL : NOVA_EVENT_RECALL, 0, 0);
     }
 }
 
@@ -58,14 +59,19 @@ static void space_enter(struct cpu *cpu, struct pd *pd)
 }
 
 /* Another EC's frame is resumed: time is charged, registers and address space follow. */
-static struct frame *switch_to(struct cpu *cpu, struct ec *ec)
+static inline struct frame *switch_to(struct cpu *cpu, struct ec *ec)
 {
     struct ec *from = cpu->resumed;
     uint64_t now = time_now();
     from->time += now - cpu->since;
     cpu->since = now;
     cpu->resumed = ec;
-    frame_switch(&from->frame, &ec->frame);
+    if (__builtin_expect(from->frame.fpu_used | ec->frame.fpu_used, 0))
+        frame_switch(&from->frame, &ec->frame);
+    if (ec->kind == EC_VCPU && cpu->sc->ec == ec) {
+        virtualization->pause(&ec->frame, cpu->sc->waited - ec->waited);
+        ec->waited = cpu->sc->waited;
+    }
     /* The idle EC needs no space of its own: the last one stays until somebody else comes, or until it dies. */
     if (ec->pd != cpu->space && ec->kind != EC_IDLE)
         space_enter(cpu, ec->pd);
@@ -108,15 +114,48 @@ static inline struct frame *kernel_leave(struct cpu *cpu)
     return ec == cpu->resumed ? &ec->frame : switch_to(cpu, ec);
 }
 
+/* Functions of their own: each saves only the registers that it needs itself. */
+static __attribute__((noinline)) struct frame *any_hypercall(struct cpu *cpu, struct ec *ec)
+{
+    word *arg = ec->frame.arg;
+    unsigned outcome = hypercall_handlers[arg[0] & (NOVA_HYPERCALLS - 1)](cpu, ec, arg);
+    if (__builtin_expect(outcome < NOVA_QUO_OOM, 1))
+        arg[0] = outcome;
+    else
+        hypercall_finish(cpu, ec, outcome);
+    if (__builtin_expect(
+            (cpu->pending | __atomic_load_n(&cpu->posted, __ATOMIC_RELAXED) | ec->unfinished) == 0 && cpu->current == ec, 1))
+        return &ec->frame;
+    return leave_slowly(cpu);
+}
+
+static __attribute__((noinline)) struct frame *call(struct cpu *cpu, struct ec *ec)
+{
+    return fast_call(cpu, ec) ? kernel_leave(cpu) : any_hypercall(cpu, ec);
+}
+
+static __attribute__((noinline)) struct frame *reply(struct cpu *cpu, struct ec *ec)
+{
+    return fast_reply(cpu, ec) ? kernel_leave(cpu) : any_hypercall(cpu, ec);
+}
+
 struct frame *kernel_hypercall(struct cpu *cpu)
 {
-    hypercall_execute(cpu, cpu->current);
-    return kernel_leave(cpu);
+    struct ec *ec = cpu->current;
+    if ((uint8_t)ec->frame.arg[0] == NOVA_CALL)
+        return call(cpu, ec);
+    return ec->frame.arg[0] == NOVA_REPLY && ec->kind == EC_LOCAL ? reply(cpu, ec) : any_hypercall(cpu, ec);
 }
 
 struct frame *kernel_exception(struct cpu *cpu, unsigned vector, word error, word address)
 {
     event_raise(cpu->current, vector, error, address);
+    return kernel_leave(cpu);
+}
+
+struct frame *kernel_vcpu_exit(struct cpu *cpu, unsigned event, uint64_t address)
+{
+    event_raise(cpu->current, event, 0, (word)address);
     return kernel_leave(cpu);
 }
 

@@ -14,7 +14,7 @@ enum nova_status message_copy_items(struct ec *from, struct ec *to, unsigned typ
 enum nova_status message_copy_to_event(struct ec *from, struct ec *to)
 {
     unsigned typed = items_typed(__atomic_load_n(&from->utcb->items, __ATOMIC_RELAXED));
-    word window = nova_crd(NOVA_CRD_MEM, 0, 31, NOVA_PERM_ALL);
+    word window = nova_crd(NOVA_CRD_MEM, to->event_address >> PAGE_BITS, 31, NOVA_PERM_ALL);
     struct transfer transfer = {&from->pd->spaces, &to->pd->spaces, from->pd->root, from->utcb, 0, 0, window};
     return typed ? transfer_items(&transfer, typed) : NOVA_SUCCESS;
 }

@@ -20,7 +20,7 @@ bool object_ref(struct object *object)
 
 void object_unref(struct cpu *cpu, struct object *object)
 {
-    ASSERT(object->refs);
+    ASSERT(__atomic_load_n(&object->refs, __ATOMIC_RELAXED));
     if (!__atomic_sub_fetch(&object->refs, 1, __ATOMIC_ACQ_REL))
         reclaim_retire(cpu, &object->item);
 }
@@ -29,7 +29,7 @@ void object_name(struct object *object) { __atomic_fetch_add(&object->caps, 1, _
 
 void object_unname(struct cpu *cpu, struct object *object)
 {
-    ASSERT(object->caps);
+    ASSERT(__atomic_load_n(&object->caps, __ATOMIC_RELAXED));
     if (!__atomic_sub_fetch(&object->caps, 1, __ATOMIC_ACQ_REL))
         object_queue(cpu, object);
 }

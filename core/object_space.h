@@ -19,7 +19,8 @@ _Static_assert(SLOT_BITS + TABLE_HEIGHT_MAX * TABLE_BITS >= SELECTOR_BITS, "ever
 
 struct object_space {
     struct space space;
-    word root; /* page address | height */
+    word root;    /* page address | height */
+    word emptied; /* of a dying PD: selectors below are empty */
 };
 
 /* A capability as read once: the object and the permissions held. object = 0: none. */

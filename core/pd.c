@@ -6,6 +6,7 @@
 #include "core/pd.h"
 
 #include "core/lib/assert.h"
+#include "core/lib/bits.h"
 #include "core/page_alloc.h"
 
 /* Tables that are given back in one go. */
@@ -58,12 +59,20 @@ static bool mmu_release(struct pd *pd)
 bool pd_destroy(struct cpu *cpu, struct pd *pd)
 {
     struct pd *payer = pd->object.payer;
-    if (!space_empty_objects(cpu, &pd->spaces) || !space_empty_ranges(cpu, &pd->spaces) || !mmu_release(pd))
+    static const uint8_t order[] = {NOVA_CRD_OBJ, NOVA_CRD_MEM, NOVA_CRD_PIO};
+    while (pd->emptied < ARRAY_SIZE(order)) {
+        if (!space_empty(cpu, &pd->spaces, order[pd->emptied], &pd->progress))
+            return false;
+        pd->emptied++;
+    }
+    if (!mmu_release(pd))
         return false;
     if (!object_space_fini(&pd->spaces.objects, RELEASE_STEP))
         return false;
     if (pd->mmu.io_bitmap)
         account_page_free(&pd->account, (void *)(word)pd->mmu.io_bitmap, IO_BITMAP_ORDER);
+    if (pd->mmu.io_guest)
+        account_page_free(&pd->account, (void *)(word)pd->mmu.io_guest, IO_GUEST_ORDER);
     ASSERT(!pd->account.quota.used);
     pd->account.quota.lower = 0;
     quota_move(&pd->account.quota, &payer->account.quota, pd->account.quota.limit);

@@ -17,6 +17,8 @@ struct pd {
     word cpus[CPU_SET_WORDS]; /* CPUs that may hold translations of mmu */
     struct spinlock ecs_lock; /* covers ecs */
     struct list ecs;          /* its ECs, by ec->sibling */
+    word progress;            /* while it is going: where the emptying of its spaces goes on */
+    uint8_t emptied;          /* ... and how many of them are empty */
     bool root;                /* may take from the kernel */
     bool dying;               /* the last capability is gone: no new ECs */
     bool unreferenced;        /* the last reference is gone, too, and a grace period */

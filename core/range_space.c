@@ -31,20 +31,26 @@ struct range *range_next(const struct range_space *space, word place)
 
 static bool is_memory(const struct range_space *space) { return space->space.type == NOVA_CRD_MEM; }
 
+/* A bitmap that denies everything, if there is none yet. */
+static bool bitmap_prepare(struct range_space *space, const uint8_t **place, unsigned order)
+{
+    if (*place)
+        return true;
+    word *bitmap = account_page_alloc(space->space.account, order);
+    if (!bitmap)
+        return false;
+    for (size_t i = 0; i < (PAGE_SIZE << order) / sizeof(word); i++)
+        bitmap[i] = ~(word)0;
+    __atomic_store_n(place, (const uint8_t *)bitmap, __ATOMIC_RELEASE);
+    return true;
+}
+
 bool range_prepare(struct range_space *space, word base, word count, word value, unsigned flags, struct page_reserve *reserve)
 {
     unsigned need = 0;
-    if (!is_memory(space)) {
-        if (space->mmu->io_bitmap)
-            return true;
-        uint8_t *bitmap = account_page_alloc(space->space.account, IO_BITMAP_ORDER);
-        if (!bitmap)
-            return false;
-        for (word *at = (word *)bitmap; at < (word *)(bitmap + SPACE_PORTS / 8); at++)
-            *at = ~(word)0;
-        space->mmu->io_bitmap = bitmap;
-        return true;
-    }
+    if (!is_memory(space))
+        return bitmap_prepare(space, &space->mmu->io_bitmap, IO_BITMAP_ORDER) &&
+               (!(flags & MAPPING_GUEST) || bitmap_prepare(space, &space->mmu->io_guest, IO_GUEST_ORDER));
     for (unsigned view = MMU_HOST; view < MMU_VIEWS; view++)
         if (flags & view_flag[view])
             need += mmu_need(space->mmu, view, base, count, value);
@@ -68,10 +74,10 @@ void range_unprepare(struct range_space *space, struct page_reserve *reserve)
         account_page_free(space->space.account, page_reserve_take(reserve), 0);
 }
 
-static void bitmap_set(struct range_space *space, word from, word end, bool denied)
+static void bitmap_set(const uint8_t *read_only, word from, word end, bool denied)
 {
     /* The bitmap is core's own memory; the port only reads it. */
-    uint8_t *bitmap = (uint8_t *)(word)space->mmu->io_bitmap;
+    uint8_t *bitmap = (uint8_t *)(word)read_only;
     for (word port = from; port < end;) {
         if (port % 8 == 0 && end - port >= 8) {
             bitmap[port / 8] = denied ? 0xff : 0;
@@ -82,6 +88,13 @@ static void bitmap_set(struct range_space *space, word from, word end, bool deni
         bitmap[port / 8] = (uint8_t)(denied ? bitmap[port / 8] | bit : bitmap[port / 8] & ~bit);
         port++;
     }
+}
+
+static void ports_set(struct range_space *space, const struct range *range, word from, word end, bool denied)
+{
+    bitmap_set(space->mmu->io_bitmap, from, end, denied);
+    if (range->mapping.flags & MAPPING_GUEST)
+        bitmap_set(space->mmu->io_guest, from, end, denied);
     __atomic_fetch_add(&space->mmu->io_generation, 1, __ATOMIC_RELEASE);
 }
 
@@ -116,7 +129,7 @@ void range_enter(struct range_space *space, struct range *range, struct page_res
     range->tree.key = m->base;
     treap_insert(&space->ranges, &range->tree);
     if (!is_memory(space)) {
-        bitmap_set(space, m->base, range_end(range), false);
+        ports_set(space, range, m->base, range_end(range), false);
         return;
     }
     for (unsigned view = MMU_HOST; view < MMU_VIEWS; view++)
@@ -129,7 +142,7 @@ bool range_protect(struct range_space *space, struct range *range, word from, wo
     if (is_memory(space))
         return views_protect(space, range, from, end, rights & 7);
     if (!rights)
-        bitmap_set(space, from, end, true);
+        ports_set(space, range, from, end, true);
     return true;
 }
 

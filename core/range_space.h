@@ -9,7 +9,7 @@
 #include "core/space.h"
 #include "hal/mmu.h"
 
-enum { IO_BITMAP_ORDER = 1, CPU_SET_WORDS = (NOVA_CPUS + 8 * sizeof(word) - 1) / (8 * sizeof(word)) };
+enum { IO_BITMAP_ORDER = 1, IO_GUEST_ORDER = 2, CPU_SET_WORDS = (NOVA_CPUS + 8 * sizeof(word) - 1) / (8 * sizeof(word)) };
 
 struct range_space {
     struct space space;

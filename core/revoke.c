@@ -246,18 +246,14 @@ enum revoke_result space_revoke(struct cpu *cpu, struct spaces *spaces, word crd
     return done ? REVOKE_DONE : revocation.no_memory ? REVOKE_NO_MEMORY : REVOKE_AGAIN;
 }
 
-static bool empty(struct cpu *cpu, struct spaces *spaces, unsigned type)
+/* Goes on at *at; starts anew when it has come to the end. */
+bool space_empty(struct cpu *cpu, struct spaces *spaces, enum nova_crd_type type, word *progress)
 {
     struct revocation all = {.cpu = cpu, .permissions = NOVA_PERM_ALL, .self = true, .budget = REVOKE_LOOKS};
-    word at = 0;
-    return step(&all, spaces, type, &at, space_limit(type));
-}
-
-bool space_empty_objects(struct cpu *cpu, struct spaces *spaces) { return empty(cpu, spaces, NOVA_CRD_OBJ); }
-
-bool space_empty_ranges(struct cpu *cpu, struct spaces *spaces)
-{
-    return empty(cpu, spaces, NOVA_CRD_MEM) && empty(cpu, spaces, NOVA_CRD_PIO);
+    bool done = step(&all, spaces, type, progress, space_limit(type));
+    if (done)
+        *progress = 0;
+    return done;
 }
 
 void space_take_memory(struct cpu *cpu, struct spaces *spaces, word page, word count)

@@ -28,11 +28,16 @@ struct sc {
     struct inbox_item inbox;
     uint64_t quantum, left; /* TSC ticks */
     uint64_t time;          /* consumed, TSC ticks */
+    uint64_t time_read;     /* what sc_ctrl has told of it */
     uint8_t priority;
     uint8_t state; /* enum sc_state */
     bool to_tail;  /* yields its turn */
     bool helping;  /* runs an EC that its own one waits for */
     bool dead;     /* no capability names it any more */
+
+    /* Of a virtual CPU, whose clock stands still while it is ready but does not run: */
+    bool stops_clock;
+    uint64_t ready_since, waited; /* TSC when it became ready, ticks spent so */
 
     /* A call to another CPU, see remote.h. */
     struct ec *carried; /* the caller, a reference; 0 = at home */
@@ -42,11 +47,9 @@ struct sc {
 
 extern const struct object_type sc_type;
 
-/* What an SC's CPU does with its inbox item; defined by arrive. */
-extern const inbox_handler sc_inbox_handler;
-
-/* Fills in a new SC whose references on payer and ec the caller has taken; quantum in microseconds. */
-static inline void sc_init(struct sc *sc, struct pd *payer, struct ec *ec, struct cpu *cpu, unsigned priority, word quantum)
+/* Fills in a new SC whose references on payer and ec the caller has taken; quantum in microseconds; arrive: sc_arrive. */
+static inline void sc_init(struct sc *sc, struct pd *payer, struct ec *ec, struct cpu *cpu, unsigned priority, word quantum,
+                           inbox_handler arrive)
 {
     object_init(&sc->object, &sc_type, payer);
     sc->object.refs = 2;
@@ -57,7 +60,7 @@ static inline void sc_init(struct sc *sc, struct pd *payer, struct ec *ec, struc
     sc->state = SC_NEW;
     list_init(&sc->link);
     list_init(&sc->visit);
-    inbox_item_init(&sc->inbox, &sc->object, sc_inbox_handler);
+    inbox_item_init(&sc->inbox, &sc->object, arrive);
 }
 
 #endif

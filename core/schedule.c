@@ -14,6 +14,8 @@ static void ready_put(struct cpu *cpu, struct sc *sc, bool tail)
 {
     struct list *queue = &cpu->ready[sc->priority];
     sc->state = SC_READY;
+    if (sc->stops_clock)
+        sc->ready_since = time_now();
     if (tail)
         list_append(queue, &sc->link);
     else
@@ -114,6 +116,8 @@ void schedule_pick(struct cpu *cpu)
         ready_take(cpu, next);
     else
         next = cpu->idle_sc;
+    if (next->stops_clock)
+        next->waited += now - next->ready_since;
     if (!next->left)
         next->left = next->quantum;
     next->state = SC_RUNNING;
@@ -137,5 +141,7 @@ void schedule_timer(struct cpu *cpu)
 
 uint64_t schedule_time(const struct cpu *cpu, const struct sc *sc)
 {
-    return sc->time + (cpu->sc == sc ? time_now() - cpu->slice_start : 0);
+    (void)cpu;
+    const struct cpu *on = sc->cpu;
+    return sc->time + (on->sc == sc && !sc->carried ? time_now() - on->slice_start : 0);
 }

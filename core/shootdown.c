@@ -5,6 +5,8 @@
  */
 #include "core/shootdown.h"
 
+#include "hal/boot_info.h"
+
 void stale_add(struct stale_set *set, struct range_space *space, word page, word count)
 {
     for (unsigned i = 0; i < set->count; i++) {
@@ -63,7 +65,7 @@ void shootdown(struct cpu *cpu, const struct stale_set *set)
         return;
     /* The page-table stores must be visible before we look who uses the tables: a CPU that is missing in the set loads them later. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    for (unsigned i = 0; i < NOVA_CPUS; i++) {
+    for (unsigned i = 0; i < boot_info.cpus; i++) {
         struct cpu *other = cpu_table[i];
         if (!other || other == cpu || !stale_on(set, i))
             continue;
@@ -72,7 +74,7 @@ void shootdown(struct cpu *cpu, const struct stale_set *set)
         cpu_post(other, PENDING_FLUSH);
     }
     flush_here(set, cpu->number);
-    for (unsigned i = 0; i < NOVA_CPUS; i++) {
+    for (unsigned i = 0; i < boot_info.cpus; i++) {
         if (!cpu_set_has(asked, i))
             continue;
         while ((int32_t)(__atomic_load_n(&cpu_table[i]->flush_done, __ATOMIC_ACQUIRE) - ticket[i]) < 0) {

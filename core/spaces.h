@@ -42,9 +42,11 @@ word space_lookup(struct spaces *spaces, word crd);
 enum revoke_result { REVOKE_DONE, REVOKE_AGAIN, REVOKE_NO_MEMORY };
 enum revoke_result space_revoke(struct cpu *cpu, struct spaces *spaces, word crd, bool self, bool keep, word *progress);
 
-/* A bounded step of revoking all objects / all memory and ports of a PD that is going; true = there is nothing left. */
-bool space_empty_objects(struct cpu *cpu, struct spaces *spaces);
-bool space_empty_ranges(struct cpu *cpu, struct spaces *spaces);
+/*
+ * A bounded step of revoking all of one type of a PD that is going. *progress is 0 at first and says where to go on; true = there is nothing left, and
+ * it is 0 again.
+ */
+bool space_empty(struct cpu *cpu, struct spaces *spaces, enum nova_crd_type type, word *progress);
 
 /* Enters memory that comes from the kernel itself (root's segments, HIP, UTCBs). NOVA_BAD_PAR: something is there already; NOVA_QUO_OOM. flags: MAPPING_FIXED or 0. */
 enum nova_status space_give_memory(struct spaces *spaces, word page, word count, word frame, unsigned rights, unsigned flags);

@@ -25,7 +25,7 @@ struct frame {
     word ip, sp, flags;   /* where user mode goes on; for a hypercall: the return IP and SP */
     word reg[FRAME_REGS]; /* the port's: the other registers */
     uint32_t resume;      /* enum frame_resume: set by the port at entry, by core for a new or a called EC */
-    uint32_t fpu_used;    /* the port's: the EC has FPU state in fpu */
+    uint32_t fpu_used;    /* the port's: frame_switch has something to do for this EC (it has FPU state in fpu) */
     void *fpu; /* state area of fpu_size() bytes, 64-byte aligned, set by core when the EC is made; 0 = no FPU for this EC */
 };
 
@@ -51,7 +51,7 @@ void frame_state_load(struct frame *frame, const struct nova_state *state, word 
 
 /*
  * The CPU goes on with another thread: saves what the port keeps lazily of 'from' (FPU) and prepares it for 'to'. Called with interrupts off on the CPU itself,
- * for every change of the resumed frame, before it is resumed. 'from' may belong to a dying EC, its memory is valid until the CPU's next grace period.
+ * for every change of the resumed frame where one of the two has fpu_used set, before it is resumed. 'from' may belong to a dying EC, its memory is valid until the CPU's next grace period.
  */
 void frame_switch(struct frame *from, struct frame *to);
 

@@ -17,6 +17,7 @@ enum { MMU_READ = 1, MMU_WRITE = 2, MMU_EXECUTE = 4 };
 struct mmu {
     paddr_t root[MMU_VIEWS];  /* 0 = the view has no table yet */
     const uint8_t *io_bitmap; /* 8192 bytes, bit set = port denied; 0 = no port allowed. Core's memory */
+    const uint8_t *io_guest;  /* the same for virtual CPUs, with 4096 more bytes of ones at its end; 0 = no port */
     uint32_t io_generation;   /* core counts it up whenever a bit of io_bitmap changes */
     uint32_t tag;             /* the port's: PCID or the like */
     word port[4];             /* the port's own */
@@ -50,8 +51,8 @@ static inline void page_reserve_put(struct page_reserve *reserve, void *page)
 void mmu_init(struct mmu *mmu, void *root);
 
 /*
- * Upper bound of table pages that mmu_map of these pages to these frames takes (0 if all tables are there, or none is needed because large pages are used).
- * page and count below the user limit for MMU_HOST.
+ * Upper bound of table pages that mmu_map of these pages to these frames takes (0 if all tables are there, or none is needed because large pages are used),
+ * with the root of a guest view that has none. page and count below the user limit for MMU_HOST.
  */
 unsigned mmu_need(const struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame);
 
@@ -67,7 +68,8 @@ void mmu_map(struct mmu *mmu, enum mmu_view view, word page, word count, uint64_
  * Leaves of each mapping in the range only the given rights (0 = unmaps). Never adds rights. Empty places stay empty. Table pages stay until mmu_fini.
  * Large pages that reach across a border of the range are split, with table pages from the reserve. Returns 0 = done; otherwise nothing was changed, and
  * the result is how many pages the reserve has to hold.
- * The caller flushes the range (mmu_flush here, a shoot-down for other CPUs) before it relies on it.
+ * The caller flushes the range (mmu_flush here, a shoot-down for other CPUs) before it relies on it. The guest view needs no flush of its own: a flush of
+ * the host view does both.
  */
 unsigned mmu_protect(struct mmu *mmu, enum mmu_view view, word page, word count, unsigned rights, struct page_reserve *reserve);
 

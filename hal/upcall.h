@@ -23,6 +23,12 @@ enum { HAL_PAGE_FAULT = 14 };
 /* The thread raised exception 'vector' (0-29): resume = RESUME_FULL. address = fault address of a page fault. The port has handled its own (#NM, I/O bitmap) before. */
 struct frame *kernel_exception(struct cpu *cpu, unsigned vector, word error, word address);
 
+/*
+ * The virtual CPU that ran cannot go on without its monitor: event number (abi.md section 5), and the guest-physical address of a fault in the guest's memory,
+ * otherwise 0. What else the exit left is given by the port when core saves the state.
+ */
+struct frame *kernel_vcpu_exit(struct cpu *cpu, unsigned event, uint64_t address);
+
 /* The timer deadline has come / another CPU signalled / device interrupt gsi came. Already acknowledged at the local controller. */
 struct frame *kernel_timer(struct cpu *cpu);
 struct frame *kernel_signal(struct cpu *cpu);

@@ -25,8 +25,10 @@ typedef unsigned long nova_word; /* 32 or 64 bit, the register size */
 /* First address that user space cannot use (abi.md section 2, last row of the table). */
 #if UINTPTR_MAX > 0xffffffffu
 #define NOVA_USER_LIMIT ((nova_word)0x00007fffc0000000)
+#define NOVA_ELF_MACHINE 62 /* EM_X86_64: what e_machine of the root task's ELF file says */
 #else
 #define NOVA_USER_LIMIT ((nova_word)0xc0000000)
+#define NOVA_ELF_MACHINE 3 /* EM_386 */
 #endif
 
 /* Where root finds the hypervisor information page and its UTCB (abi.md section 8). */

@@ -15,6 +15,7 @@
 #include "hal/mmu.h"
 #include "hal/physical.h"
 #include "hal/upcall.h"
+#include "hal/virtualization.h"
 
 /* The physical memory of the simulated machine. */
 enum {
@@ -44,6 +45,9 @@ struct machine_options {
     uint32_t features;
     unsigned large_order; /* a large page has 2^n pages, n below 10; 0 = 9 */
 };
+
+/* What hal_virtualization returns: set by a test before machine_start. */
+extern const struct virtualization_ops *hosted_virtualization;
 
 /* ---- the machine (machine.c) ---- */
 

@@ -15,6 +15,7 @@ RANDOM_OBJECTS := $(patsubst %.c,$(OUT)/obj/%.o,$(RANDOM_SOURCES))
 TEST_PROGRAMS  := $(if $(UNIT_OBJECTS),$(OUT)/test/unit) $(if $(RANDOM_OBJECTS),$(OUT)/test/random)
 SEED  ?= 1
 CALLS ?= 200000
+THREAD_CALLS ?= 10000
 TESTS ?=
 
 -include $(TOP)/tests/unit/platform.mk
@@ -50,7 +51,7 @@ test: $(TEST_PROGRAMS)
 
 threads:
 	$(Q)$(MAKE) --no-print-directory -f $(firstword $(MAKEFILE_LIST)) ARCH=hosted CC=$(CC) OUT=$(OUT)-threads CPUS=$(CPUS) V=$(V) \
-	    SANITIZE='-fsanitize=thread $(if $(findstring clang,$(CC)),,-Wno-tsan)'
-	$(OUT)-threads/test/random --threads --calls $(CALLS) --seed $(SEED)
+	    SANITIZE='-fsanitize=thread $(if $(findstring clang,$(CC)),,-Wno-tsan)' $(OUT)-threads/test/random
+	TSAN_OPTIONS="suppressions=$(TOP)/tests/unit/threads.supp history_size=7" $(OUT)-threads/test/random --threads --calls $(THREAD_CALLS) --seed $(SEED)
 
 -include $(UNIT_OBJECTS:.o=.d) $(RANDOM_OBJECTS:.o=.d)

@@ -18,6 +18,7 @@
 #include "ports/x86/smp.h"
 #include "ports/x86/timer.h"
 #include "ports/x86/tsc.h"
+#include "ports/x86/vcpu.h"
 
 #ifdef __x86_64__
 #define ARCHITECTURE "x86_64"
@@ -63,7 +64,10 @@ static void machine_boot(struct x86_cpu *cpu)
     timer_choose();
     timer_cpu_init();
     tsc_cpu_init();
+    vcpu_boot();
+    vcpu_cpu_init(cpu);
     smp_start();
+    vcpu_boot_done();
     fpu_cpu_init();
 }
 

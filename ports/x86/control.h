@@ -7,21 +7,26 @@
 
 #include "hal/types.h"
 
+#define CR0_PE ((word)1 << 0)
 #define CR0_MP ((word)1 << 1)
 #define CR0_EM ((word)1 << 2)
 #define CR0_TS ((word)1 << 3)
+#define CR0_ET ((word)1 << 4)
 #define CR0_NE ((word)1 << 5)
 #define CR0_WP ((word)1 << 16)
 #define CR0_AM ((word)1 << 18)
 #define CR0_NW ((word)1 << 29)
 #define CR0_CD ((word)1 << 30)
+#define CR0_PG ((word)1 << 31)
 
 #define CR4_DE ((word)1 << 3)
+#define CR4_PSE ((word)1 << 4)
 #define CR4_PAE ((word)1 << 5)
 #define CR4_MCE ((word)1 << 6)
 #define CR4_PGE ((word)1 << 7)
 #define CR4_OSFXSR ((word)1 << 9)
 #define CR4_OSXMMEXCPT ((word)1 << 10)
+#define CR4_VMXE ((word)1 << 13)
 #define CR4_UMIP ((word)1 << 11)
 #define CR4_PCIDE ((word)1 << 17)
 #define CR4_OSXSAVE ((word)1 << 18)
@@ -30,7 +35,9 @@
 
 #define EFER_SCE ((uint64_t)1)
 #define EFER_LME ((uint64_t)1 << 8)
+#define EFER_LMA ((uint64_t)1 << 10)
 #define EFER_NXE ((uint64_t)1 << 11)
+#define EFER_SVME ((uint64_t)1 << 12)
 
 static inline word cr0_read(void)
 {

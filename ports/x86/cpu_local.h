@@ -65,7 +65,12 @@ struct x86_cpu {
     struct mmu *active_mmu;               /* for the mmu code: what CR3 holds, 0 = kernel_root */
     uint32_t tag_current, tag_generation; /* for the mmu code: PCIDs */
 
-    word vcpu[8];  /* for the virtualization code */
+    /* Of the virtualization code: */
+    uint32_t guest_flushes;                 /* translations of guests older than this count are stale */
+    uint32_t vcpu_tag, vcpu_tag_generation; /* the last TLB tag given out, and how often they began anew */
+    void *vcpu_host;                        /* page with the host's state (SVM: VMCB for VMLOAD; VMX: the VMXON region) */
+    void *vcpu_current;                     /* VMX: the VMCS that is loaded */
+
     word port[16]; /* for whatever else the port keeps per CPU */
 
     uint64_t gdt[GDT_ENTRIES];

@@ -55,6 +55,15 @@ void descriptors_load(struct x86_cpu *cpu)
     entry_registers_load(cpu);
 }
 
+void descriptors_reload(struct x86_cpu *cpu)
+{
+    static const uint64_t busy = (uint64_t)1 << 41;
+    struct table_register gdt_register = {sizeof cpu->gdt - 1, (word)cpu->gdt};
+    asm volatile("lgdt %0" : : "m"(gdt_register));
+    cpu->gdt[SELECTOR_TSS / 8] &= ~busy;
+    asm volatile("ltr %0" : : "r"((uint16_t)SELECTOR_TSS) : "memory");
+}
+
 void descriptors_boot(void)
 {
     idt_init();

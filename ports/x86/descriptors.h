@@ -20,6 +20,9 @@ void descriptors_boot(void);
 /* On the CPU itself: loads GDT, IDT, TSS, the base of x86_cpu_self, and the SYSCALL or SYSENTER registers. From boot.S before port_ap_boot. */
 void descriptors_load(struct x86_cpu *cpu);
 
+/* GDT and TSS again, after something has changed their limits. */
+void descriptors_reload(struct x86_cpu *cpu);
+
 /* ports/ARCH/entry_registers.c: what differs. Descriptors of the GDT, one gate of the IDT, the MSRs; pops every segment register. */
 void gdt_init(struct cpu_block *block);
 void segments_load(struct x86_cpu *cpu);

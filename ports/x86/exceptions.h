@@ -47,9 +47,10 @@ _Noreturn void trap_double_fault(void);
 _Noreturn void idle_wait(struct x86_cpu *cpu);
 
 /*
- * What runs virtual CPUs puts itself here: enters the guest, handles the exit and returns what to resume next. 0 = there are no virtual CPUs, so core never
- * resumes one.
+ * What runs virtual CPUs puts itself here: prepares the guest and enters it, or returns what to resume instead; what an exit, whose registers are in
+ * cpu->frame, leads to. 0 = there are no virtual CPUs, so core never resumes one.
  */
 extern struct frame *(*vcpu_resume)(struct x86_cpu *cpu, struct frame *frame);
+extern struct frame *(*vcpu_exit)(struct x86_cpu *cpu);
 
 #endif

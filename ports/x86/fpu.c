@@ -101,6 +101,39 @@ void fpu_import(void *area, const void *image, size_t size)
 
 void fpu_export(const void *area, void *image, size_t size) { memcpy(image, area, size < area_size ? size : area_size); }
 
+uint64_t fpu_constrain(uint64_t wanted)
+{
+    /* SDM vol. 1, 13.3: x87 always, AVX needs SSE, AVX-512 needs AVX and comes whole. */
+    uint64_t value = (wanted & xcr0) | 1;
+    if ((value & XCR0_X87_SSE) != XCR0_X87_SSE)
+        return 1;
+    if (!(value & XCR0_AVX) || (value & XCR0_AVX512) != XCR0_AVX512)
+        value &= ~(uint64_t)XCR0_AVX512;
+    return value;
+}
+
+static void xcr0_write(uint64_t value) { asm volatile("xsetbv" : : "c"(0), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))); }
+
+void fpu_guest_enter(uint64_t guest)
+{
+    if (feature(FEATURE_XSAVE) && guest != xcr0)
+        xcr0_write(guest);
+}
+
+uint64_t fpu_guest_leave(uint64_t guest, bool may_differ)
+{
+    if (!feature(FEATURE_XSAVE))
+        return guest;
+    if (may_differ) {
+        uint32_t low, high;
+        asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+        guest = (uint64_t)high << 32 | low;
+    }
+    if (guest != xcr0)
+        xcr0_write(xcr0);
+    return guest;
+}
+
 static void boot_cpu_init(void)
 {
     static struct fpu_area probe __attribute__((aligned(16)));

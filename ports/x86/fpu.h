@@ -29,6 +29,14 @@ void fpu_load(void *area);
  */
 void fpu_import(void *area, const void *image, size_t size);
 
+/*
+ * XCR0 as a guest wants it, constrained to what the kernel saves and the CPU accepts; 1 if there is no XSAVE. The kernel's own value is in XCR0 whenever fpu_save
+ * and fpu_load run: fpu_guest_enter loads the guest's, fpu_guest_leave the kernel's again and returns what the guest left there.
+ */
+uint64_t fpu_constrain(uint64_t wanted);
+void fpu_guest_enter(uint64_t guest);
+uint64_t fpu_guest_leave(uint64_t guest, bool may_differ);
+
 /* Copies the image out of area, at most size bytes. */
 void fpu_export(const void *area, void *image, size_t size);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Host page tables of protection domains. The kernel's half of each root is a copy of kernel_root's entries, whose tables are
- * shared. Core serialises changes of one space; walks by other CPUs' hardware go on meanwhile. Leaves are written accessed and
- * dirty, so the CPU never writes them.
+ * Page tables of protection domains for the host and for guests. The kernel's half of each root is a copy of
+ * kernel_root's entries, whose tables are shared. Core serialises changes of one space; walks by other CPUs' hardware go on
+ * meanwhile. Leaves are written accessed and dirty, so the CPU never writes them.
  *
  * Pages of 2 MiB and 1 GiB are leaves in tables of level 2 and 3, used where page and frame are aligned to it, no table is in the
  * way, and the MTRRs give all of it one type. A table, once there, stays: other CPUs may have cached the way to it. Splitting
@@ -11,8 +11,11 @@
  *
  * Each address space has a number that is never used again. A CPU remembers which number it runs, and in mmu_cpu.owner whose
  * translations each of its PCIDs may hold: the slot of a space is its number modulo SLOTS, and taking a slot over from another
- * space flushes it. So PCIDs need no allocation, no lock and no flush of other CPUs when a space goes. The guest and device views
- * belong to the virtualization and IOMMU code; without it they stay empty.
+ * space flushes it. So PCIDs need no allocation, no lock and no flush of other CPUs when a space goes.
+ *
+ * The guest view has the format of the host's tables (nested paging of SVM), or with mmu_ept the one of EPT. Its root appears with
+ * the first mapping. Cached translations of it belong to virtual CPUs: a flush here makes each one of this CPU begin with new
+ * ones. The device view stays empty without IOMMU code.
  */
 #include "ports/x86/mmu.h"
 
@@ -49,6 +52,9 @@ struct mmu_cpu {
 #endif
 } __attribute__((aligned(64)));
 
+bool mmu_ept;
+unsigned mmu_ept_leaf_levels = 1;
+
 static struct mmu_cpu mmu_cpus[NOVA_CPUS];
 static struct spinlock id_lock;
 static uint64_t id_last;
@@ -60,6 +66,17 @@ static uint64_t *table_of(uint64_t entry) { return phys_to_virt(entry & ENTRY_AD
 static unsigned table_index(word page, unsigned level)
 {
     return (unsigned)(page >> TABLE_BITS * (level - 1)) & (TABLE_ENTRIES - 1);
+}
+
+static bool is_ept(enum mmu_view view) { return view == MMU_GUEST && mmu_ept; }
+
+static unsigned levels(enum mmu_view view) { return is_ept(view) ? EPT_LEVELS : TABLE_LEVELS; }
+
+/* How many of count pages lie where tables of this view reach. */
+static word within(enum mmu_view view, word page, word count)
+{
+    uint64_t end = (uint64_t)1 << TABLE_BITS * levels(view);
+    return page >= end ? 0 : count > end - page ? (word)(end - page) : count;
 }
 
 /* Pages from 'page' to the end of what an entry of this level covers. */
@@ -85,24 +102,30 @@ void mmu_init(struct mmu *mmu, void *root)
     mmu->port[PORT_ROOT_GENERATION] = mmu->port[3] = 0;
 }
 
+/* Seldom used: built for size. */
+#define SELDOM __attribute__((cold, noinline))
+
 /* Highest level with leaves. */
-static unsigned leaf_levels(void) { return TABLE_LEVELS == 4 && feature(FEATURE_PAGE_1G) ? 3 : 2; }
+static unsigned leaf_levels(enum mmu_view view)
+{
+    return is_ept(view) ? mmu_ept_leaf_levels : TABLE_LEVELS == 4 && feature(FEATURE_PAGE_1G) ? 3 : 2;
+}
 
 /* Pages that an entry of this level covers. */
 static word entry_span(unsigned level) { return (word)1 << TABLE_BITS * (level - 1); }
 
 /* Whether count pages from 'page' on, all below one empty entry of this level, can become a leaf there. */
-static bool leaf_fits(unsigned level, word page, word count, uint64_t frame)
+static SELDOM bool leaf_fits(enum mmu_view view, unsigned level, word page, word count, uint64_t frame)
 {
     word span = entry_span(level);
-    return count == span && level <= leaf_levels() && !((page | frame) & (span - 1)) && mtrr_uniform(frame, span);
+    return count == span && level <= leaf_levels(view) && !((page | frame) & (span - 1)) && mtrr_uniform(frame, span);
 }
 
 /* The highest level at which pages and frames are aligned alike. */
-static unsigned leaf_level(word page, uint64_t frame)
+static SELDOM unsigned leaf_level(enum mmu_view view, word page, uint64_t frame)
 {
     unsigned level = 1;
-    while (level < leaf_levels() && !((page ^ frame) & (entry_span(level + 1) - 1)))
+    while (level < leaf_levels(view) && !((page ^ frame) & (entry_span(level + 1) - 1)))
         level++;
     return level;
 }
@@ -111,7 +134,7 @@ static unsigned leaf_level(word page, uint64_t frame)
 static uint64_t *walk(const struct mmu *mmu, enum mmu_view view, word page, unsigned *level)
 {
     uint64_t *table = phys_to_virt(mmu->root[view]);
-    for (unsigned at = TABLE_LEVELS;; at--) {
+    for (unsigned at = levels(view);; at--) {
         uint64_t *entry = &table[table_index(page, at)];
         if (at == 1 || (*entry & (ENTRY_PRESENT | ENTRY_LARGE)) != ENTRY_PRESENT) {
             *level = at;
@@ -125,9 +148,9 @@ static uint64_t *walk(const struct mmu *mmu, enum mmu_view view, word page, unsi
  * Tables of 'level' and below for the pages if none exists. Below the level of the leaves there are tables only where a large page
  * would reach across the first or last page.
  */
-static unsigned tables_for(unsigned level, word page, word count, uint64_t frame)
+static SELDOM unsigned tables_for(enum mmu_view view, unsigned level, word page, word count, uint64_t frame)
 {
-    unsigned leaf = mtrr_uniform(frame, count) ? leaf_level(page, frame) : 1, need = 0;
+    unsigned leaf = mtrr_uniform(frame, count) ? leaf_level(view, page, frame) : 1, need = 0;
     for (; level > 0; level--) {
         word shift = TABLE_BITS * level, first = page >> shift, last = (page + count - 1) >> shift;
         bool head = page & (((word)1 << shift) - 1), tail = (page + count) & (((word)1 << shift) - 1);
@@ -140,18 +163,18 @@ static unsigned tables_for(unsigned level, word page, word count, uint64_t frame
 }
 
 /* Tables that are missing below a table of this level, or below the entry where such a table is missing (0) but counted already. */
-static unsigned need_below(const uint64_t *table, unsigned level, word page, word count, uint64_t frame)
+static SELDOM unsigned need_below(enum mmu_view view, const uint64_t *table, unsigned level, word page, word count, uint64_t frame)
 {
     unsigned need = 0;
     while (count) {
         word part = word_min(count, entry_rest(page, level));
         uint64_t entry = table ? table[table_index(page, level)] : 0;
         if (entry & ENTRY_PRESENT)
-            need += level > 2 && !(entry & ENTRY_LARGE) ? need_below(table_of(entry), level - 1, page, part, frame) : 0;
+            need += level > 2 && !(entry & ENTRY_LARGE) ? need_below(view, table_of(entry), level - 1, page, part, frame) : 0;
         else if (level == 2 || mtrr_uniform(frame, part))
-            need += tables_for(level - 1, page, part, frame);
+            need += tables_for(view, level - 1, page, part, frame);
         else
-            need += 1 + need_below(0, level - 1, page, part, frame);
+            need += 1 + need_below(view, 0, level - 1, page, part, frame);
         page += part;
         frame += part;
         count -= part;
@@ -161,65 +184,86 @@ static unsigned need_below(const uint64_t *table, unsigned level, word page, wor
 
 unsigned mmu_need(const struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame)
 {
-    if (!mmu->root[view] || !count)
+    count = within(view, page, count);
+    if (view == MMU_DEVICE || !count)
         return 0;
+    if (!mmu->root[view])
+        return 1 + need_below(view, 0, levels(view), page, count, frame);
     unsigned level;
     walk(mmu, view, page, &level);
     if (count == 1 || (level == 1 && count <= entry_rest(page, 2)))
         return level - 1;
     /* Ranges of more than 1 GiB get the bound of an empty space instead of a long walk. */
     if (count > entry_span(3) && mtrr_uniform(frame, count))
-        return tables_for(TABLE_LEVELS - 1, page, count, frame);
-    return need_below(phys_to_virt(mmu->root[view]), TABLE_LEVELS, page, count, frame);
+        return tables_for(view, levels(view) - 1, page, count, frame);
+    return need_below(view, phys_to_virt(mmu->root[view]), levels(view), page, count, frame);
 }
 
 /* What an entry that leads to a table has beside its address. */
-static uint64_t table_bits(unsigned level)
+static uint64_t table_bits(enum mmu_view view, unsigned level)
 {
+    if (is_ept(view))
+        return EPT_READ | EPT_WRITE | EPT_EXECUTE;
     /* PAE: all other low bits of a page directory pointer are reserved (SDM vol. 3, table 4-8). */
     bool pointer = TABLE_LEVELS == 3 && level == TABLE_LEVELS;
     return pointer ? ENTRY_PRESENT : ENTRY_PRESENT | ENTRY_WRITE | ENTRY_USER | ENTRY_ACCESSED;
 }
 
 /* Hangs an empty table into an empty entry. */
-static uint64_t *table_add(struct mmu *mmu, uint64_t *entry, unsigned level, struct page_reserve *reserve)
+static SELDOM uint64_t *table_add(struct mmu *mmu, enum mmu_view view, uint64_t *entry, unsigned level, struct page_reserve *reserve)
 {
     ASSERT(reserve->count);
     uint64_t *table = page_reserve_take(reserve);
-    entry_write(entry, virt_to_phys(table) | table_bits(level));
-    if (TABLE_LEVELS == 3 && level == TABLE_LEVELS)
+    entry_write(entry, virt_to_phys(table) | table_bits(view, level));
+    if (TABLE_LEVELS == 3 && level == TABLE_LEVELS && view == MMU_HOST)
         __atomic_store_n(&mmu->port[PORT_ROOT_GENERATION], mmu->port[PORT_ROOT_GENERATION] + 1, __ATOMIC_RELEASE);
     return table;
 }
 
-static uint64_t leaf_bits(unsigned rights, enum memory_type type)
+static uint64_t host_bits(unsigned rights, enum memory_type type)
 {
     return ENTRY_PRESENT | ENTRY_USER | ENTRY_ACCESSED | ENTRY_DIRTY | entry_type(type) | (rights & MMU_WRITE ? ENTRY_WRITE : 0) |
            (rights & MMU_EXECUTE ? 0 : entry_no_execute);
 }
 
+static SELDOM uint64_t ept_bits(unsigned rights)
+{
+    return EPT_READ | (rights & MMU_WRITE ? EPT_WRITE : 0) | (rights & MMU_EXECUTE ? EPT_EXECUTE : 0);
+}
+
+/* Memory type of a page for guests: what the MTRRs say of the frame, where the mapping does not ask for less (abi.md section 8). */
+static SELDOM uint64_t ept_type(uint64_t frame, enum memory_type type)
+{
+    unsigned value = type == MEMORY_UNCACHED ? MTRR_UC : type == MEMORY_WRITE_COMBINE ? MTRR_WC : mtrr_type(frame);
+    return (uint64_t)value << EPT_TYPE_SHIFT;
+}
+
 void mmu_map(struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame, unsigned rights, enum memory_type type,
              struct page_reserve *reserve)
 {
-    if (!mmu->root[view] || !rights)
+    count = within(view, page, count);
+    if (view == MMU_DEVICE || !rights || !count)
         return;
-    uint64_t bits = leaf_bits(rights, type);
+    if (!mmu->root[view])
+        mmu->root[view] = virt_to_phys(page_reserve_take(reserve));
+    bool ept = is_ept(view);
+    uint64_t bits = ept ? ept_bits(rights) : host_bits(rights, type);
     while (count) {
         unsigned level;
         uint64_t *entry = walk(mmu, view, page, &level);
         ASSERT(!(*entry & ENTRY_PRESENT));
         word part = word_min(count, entry_rest(page, level));
-        while (level > 1 && !leaf_fits(level, page, part, frame)) {
-            uint64_t *table = table_add(mmu, entry, level--, reserve);
+        while (level > 1 && !leaf_fits(view, level, page, part, frame)) {
+            uint64_t *table = table_add(mmu, view, entry, level--, reserve);
             entry = &table[table_index(page, level)];
             part = word_min(part, entry_rest(page, level));
         }
         if (level > 1) {
-            entry_write(entry, frame << PAGE_BITS | bits | ENTRY_LARGE);
+            entry_write(entry, frame << PAGE_BITS | bits | ENTRY_LARGE | (ept ? ept_type(frame, type) : 0));
         } else {
             part = word_min(count, entry_rest(page, 2));
             for (word i = 0; i < part; i++)
-                entry_write(entry + i, ((frame + i) << PAGE_BITS & ENTRY_ADDRESS) | bits);
+                entry_write(entry + i, ((frame + i) << PAGE_BITS & ENTRY_ADDRESS) | bits | (ept ? ept_type(frame + i, type) : 0));
         }
         page += part;
         frame += part;
@@ -228,31 +272,33 @@ void mmu_map(struct mmu *mmu, enum mmu_view view, word page, word count, uint64_
 }
 
 /* A leaf with no more than these rights. */
-static uint64_t leaf_reduce(uint64_t value, unsigned rights)
+static uint64_t leaf_reduce(enum mmu_view view, uint64_t value, unsigned rights)
 {
     if (!rights || !(value & ENTRY_PRESENT))
         return 0;
     if (!(rights & MMU_WRITE))
         value &= ~ENTRY_WRITE;
-    return rights & MMU_EXECUTE ? value : value | entry_no_execute;
+    if (!(rights & MMU_EXECUTE))
+        value = is_ept(view) ? value & ~EPT_EXECUTE : value | entry_no_execute;
+    return value;
 }
 
 /* Level of the large page that must be split because a range that loses rights begins or ends at 'page'; 1 = there is none. */
-static unsigned border_level(const struct mmu *mmu, enum mmu_view view, word page, unsigned rights)
+static SELDOM unsigned border_level(const struct mmu *mmu, enum mmu_view view, word page, unsigned rights)
 {
     unsigned level;
-    if (!(page & (entry_span(leaf_levels()) - 1)))
+    if (!(page & (entry_span(leaf_levels(view)) - 1)) || !within(view, page, 1))
         return 1;
     uint64_t entry = *walk(mmu, view, page, &level);
-    return entry & ENTRY_PRESENT && leaf_reduce(entry, rights) != entry ? level : 1;
+    return entry & ENTRY_PRESENT && leaf_reduce(view, entry, rights) != entry ? level : 1;
 }
 
 /* Tables for splitting at both ends of a range. */
-static unsigned split_need(const struct mmu *mmu, enum mmu_view view, word page, word count, unsigned rights)
+static SELDOM unsigned split_need(const struct mmu *mmu, enum mmu_view view, word page, word count, unsigned rights)
 {
     word end = page + count;
     unsigned first = border_level(mmu, view, page, rights), last = border_level(mmu, view, end, rights), need = 0;
-    for (unsigned level = 2; level <= leaf_levels(); level++) {
+    for (unsigned level = 2; level <= leaf_levels(view); level++) {
         bool head = first >= level && page & (entry_span(level) - 1), tail = last >= level && end & (entry_span(level) - 1);
         bool same = (page ^ end) >> TABLE_BITS * (level - 1) == 0;
         need += head && tail && same ? 1 : head + tail;
@@ -261,16 +307,17 @@ static unsigned split_need(const struct mmu *mmu, enum mmu_view view, word page,
 }
 
 /* Puts a table in the place of a large page that maps the same. */
-static void split(uint64_t *entry, unsigned level, struct page_reserve *reserve)
+static SELDOM void split(enum mmu_view view, uint64_t *entry, unsigned level, struct page_reserve *reserve)
 {
     uint64_t value = level > 2 ? *entry : *entry & ~ENTRY_LARGE, *table = page_reserve_take(reserve);
     for (unsigned i = 0; i < TABLE_ENTRIES; i++)
         table[i] = value + ((uint64_t)i * entry_span(level - 1) << PAGE_BITS);
-    entry_replace(entry, virt_to_phys(table) | table_bits(level));
+    entry_replace(entry, virt_to_phys(table) | table_bits(view, level));
 }
 
 unsigned mmu_protect(struct mmu *mmu, enum mmu_view view, word page, word count, unsigned rights, struct page_reserve *reserve)
 {
+    count = within(view, page, count);
     if (!mmu->root[view] || !count)
         return 0;
     unsigned level;
@@ -284,16 +331,16 @@ unsigned mmu_protect(struct mmu *mmu, enum mmu_view view, word page, word count,
         word rest = word_min(count, entry_rest(page, level > 1 ? level : 2));
         if (level == 1) {
             for (word i = 0; i < rest; i++) {
-                uint64_t value = leaf_reduce(entry[i], rights);
+                uint64_t value = leaf_reduce(view, entry[i], rights);
                 if (value != entry[i])
                     entry_write(entry + i, value);
             }
         } else {
-            uint64_t value = leaf_reduce(*entry, rights);
+            uint64_t value = leaf_reduce(view, *entry, rights);
             if (value != *entry && rest == entry_span(level))
                 entry_write(entry, value);
             else if (value != *entry) {
-                split(entry, level, reserve);
+                split(view, entry, level, reserve);
                 rest = 0;
             }
         }
@@ -305,14 +352,14 @@ unsigned mmu_protect(struct mmu *mmu, enum mmu_view view, word page, word count,
     }
 }
 
-unsigned mmu_lookup(const struct mmu *mmu, enum mmu_view view, word page, uint64_t *frame)
+SELDOM unsigned mmu_lookup(const struct mmu *mmu, enum mmu_view view, word page, uint64_t *frame)
 {
     unsigned level;
-    uint64_t entry = mmu->root[view] ? *walk(mmu, view, page, &level) : 0;
+    uint64_t entry = mmu->root[view] && within(view, page, 1) ? *walk(mmu, view, page, &level) : 0;
     if (!(entry & ENTRY_PRESENT))
         return 0;
     *frame = (entry & ENTRY_ADDRESS) >> PAGE_BITS | (page & (entry_span(level) - 1));
-    bool execute = !entry_no_execute || !(entry & entry_no_execute);
+    bool execute = is_ept(view) ? entry & EPT_EXECUTE : !entry_no_execute || !(entry & entry_no_execute);
     return MMU_READ | (entry & ENTRY_WRITE ? MMU_WRITE : 0) | (execute ? MMU_EXECUTE : 0);
 }
 
@@ -320,7 +367,7 @@ unsigned mmu_lookup(const struct mmu *mmu, enum mmu_view view, word page, uint64
  * Collects what hangs below the first 'entries' entries of a table, deepest first, so that an interrupted collection finds the rest
  * again.
  */
-static bool collect(uint64_t *table, unsigned level, unsigned entries, struct page_reserve *pages, unsigned *left)
+static SELDOM bool collect(uint64_t *table, unsigned level, unsigned entries, struct page_reserve *pages, unsigned *left)
 {
     for (unsigned i = 0; i < entries; i++) {
         if (!(table[i] & ENTRY_PRESENT) || table[i] & ENTRY_LARGE)
@@ -343,7 +390,7 @@ bool mmu_fini(struct mmu *mmu, struct page_reserve *pages, unsigned max)
         if (!mmu->root[view])
             continue;
         uint64_t *root = phys_to_virt(mmu->root[view]);
-        if (!collect(root, TABLE_LEVELS, ROOT_USER_ENTRIES, pages, &max) || !max)
+        if (!collect(root, levels(view), view == MMU_HOST ? ROOT_USER_ENTRIES : TABLE_ENTRIES, pages, &max) || !max)
             return false;
         max--;
         page_reserve_put(pages, root);
@@ -409,6 +456,8 @@ void mmu_flush(struct mmu *mmu, enum mmu_view view, word page, word count)
     struct x86_cpu *cpu = x86_cpu_self();
     if (!mmu || (cpu->io_mmu == mmu && cpu->io_generation != mmu->io_generation))
         io_bitmap_invalidate();
+    if (!mmu || mmu->root[MMU_GUEST])
+        cpu->guest_flushes++;
     if (view != MMU_HOST)
         return;
     if (!mmu) {

@@ -7,6 +7,11 @@
 
 #include "hal/mmu.h"
 
+/* The guest view has the format of EPT. Fixed before core runs. */
+extern bool mmu_ept;
+/* Highest level at which this CPU's EPT has leaves: 2 = pages of 2 MiB, 3 = of 1 GiB. */
+extern unsigned mmu_ept_leaf_levels;
+
 /* Every CPU, before its first mmu_activate: kernel_root is loaded, no user mapping is cached. */
 void mmu_cpu_init(void);
 

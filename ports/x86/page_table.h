@@ -21,6 +21,12 @@ enum {
 #endif
 };
 
+/* EPT, SDM vol. 3, 28.3.2: always four levels; the lowest bit says present as long as everything is readable. */
+enum { EPT_LEVELS = 4, EPT_TYPE_SHIFT = 3 };
+#define EPT_READ ((uint64_t)1)
+#define EPT_WRITE ((uint64_t)1 << 1)
+#define EPT_EXECUTE ((uint64_t)1 << 2)
+
 #define ENTRY_PRESENT ((uint64_t)1)
 #define ENTRY_WRITE ((uint64_t)1 << 1)
 #define ENTRY_USER ((uint64_t)1 << 2)

@@ -25,6 +25,7 @@
 #include "ports/x86/mmu.h"
 #include "ports/x86/timer.h"
 #include "ports/x86/tsc.h"
+#include "ports/x86/vcpu.h"
 
 enum { XAPIC_ID_MAX = 254, INIT_MICROSECONDS = 10000, STARTUP_MICROSECONDS = 200, PATIENCE_MICROSECONDS = 1000000 };
 
@@ -92,6 +93,7 @@ void port_ap_boot(struct x86_cpu *cpu)
     local_apic_cpu_init();
     timer_cpu_init();
     tsc_cpu_init();
+    vcpu_cpu_init(cpu);
     if (!state_swap(i, HERE, ONLINE))
         give_up();
     idle_wait(cpu);

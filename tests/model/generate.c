@@ -109,6 +109,20 @@ static word any_window(struct random_source *random, const struct domain *pd, un
     return any_crd(random, pd, type);
 }
 
+/* A unit that came from the other PD, to be translated back; 0 = none found. */
+static const struct unit *unit_from(struct random_source *random, const struct domain *pd, const struct domain *other, unsigned type)
+{
+    const struct space_of_units *space = &pd->space[type];
+    unsigned start = space->count ? random_below(random, space->count) : 0;
+    for (unsigned i = 0; i < space->count; i++) {
+        const struct unit *unit = space->unit[(start + i) % space->count];
+        for (const struct unit *up = unit->parent; up; up = up->parent)
+            if (up->pd == other)
+                return unit;
+    }
+    return 0;
+}
+
 static struct nova_item any_item(struct random_source *random, const struct domain *from, const struct domain *to, unsigned type)
 {
     unsigned kind = (unsigned[]){0, 0, 1, 1, 1, 1, 1, 2, 2, 2}[random_below(random, 10)];
@@ -116,6 +130,9 @@ static struct nova_item any_item(struct random_source *random, const struct doma
     word crd = any_crd(random, from, type), hotspot = any_place(random, to, type);
     if (chance(random, 40))
         hotspot = type == NOVA_CRD_OBJ ? random_below(random, SELECTORS) : type == NOVA_CRD_MEM ? MEMORY + random_below(random, MEMORY_SIZE) : hotspot;
+    const struct unit *back = kind != NOVA_ITEM_DELEGATE && chance(random, 80) ? unit_from(random, from, to, type) : 0;
+    if (back)
+        return (struct nova_item){nova_crd(type, back->place, any_order(random), any_mask(random)), nova_control(kind | flags, hotspot)};
     if (from->root ? chance(random, 25) : chance(random, 2)) {
         flags |= NOVA_ITEM_KERNEL | (chance(random, 30) ? NOVA_ITEM_WRITE_COMBINE : 0);
         /* Of the kernel's own there is a lot: not too much at once. */
@@ -142,6 +159,29 @@ static void make_delegate(struct random_source *random, struct operation *o, con
     o->items = (uint8_t)(chance(random, 80) ? 1 : random_below(random, ITEMS + 1));
     for (unsigned i = 0; i < o->items; i++)
         o->item[i] = any_item(random, source, target, chance(random, 90) ? type : any_type(random));
+}
+
+/* Root hands out portals and PDs that others have lost. */
+static void make_present(struct random_source *random, struct operation *o)
+{
+    unsigned to = 1 + random_below(random, WORKERS), of = 1 + random_below(random, WORKERS);
+    word from = KEEP + KEEP_EACH * of, place = SELECTORS + of;
+    if (chance(random, 70)) {
+        /* A portal to a handler on the receiver's CPU. */
+        for (unsigned i = 0; i < HANDLERS; i++) {
+            struct unit *portal = unit_find(root_domain, NOVA_CRD_OBJ, from + KEPT_PORTALS + i);
+            if (portal && portal->thing->ec->cpu == to)
+                from = portal->place;
+        }
+        place += 2 * WORKERS;
+    }
+    o->action = DELEGATE;
+    o->actor = 0;
+    o->arg[0] = nova_arg1(NOVA_MISC, NOVA_MISC_DELEGATE, SELECTOR_ROOT);
+    o->arg[1] = nova_crd(NOVA_CRD_OBJ, 0, 31, any_mask(random));
+    o->arg[2] = KEEP + KEEP_EACH * to;
+    o->items = 1;
+    o->item[0] = (struct nova_item){nova_crd(NOVA_CRD_OBJ, from, 0, NOVA_PERM_ALL), nova_control(NOVA_ITEM_DELEGATE, place)};
 }
 
 static void make_call(struct random_source *random, struct operation *o, const struct domain *me)
@@ -206,7 +246,6 @@ static void make_create(struct random_source *random, struct operation *o, const
         o->arg[2] = page << 12 | (wrong ? random_next(random) & 0xfff : random_below(random, WORKERS + 1));
         o->arg[3] = random_next(random);
         o->arg[4] = 0xfff000 + random_below(random, 0x100);
-        selector |= global ? 0 : 0;
         o->arg[0] = nova_arg1(number, global ? NOVA_EC_GLOBAL : 0, selector);
         return;
     }
@@ -227,7 +266,18 @@ static void make_create(struct random_source *random, struct operation *o, const
     o->arg[0] = nova_arg1(number, 0, selector);
 }
 
-void operation_make(struct random_source *random, struct operation *o)
+/*
+ * Whether a block larger than the window is translated is the kernel's choice. If it may be delegated instead and other items follow, nobody could tell afterwards
+ * which item did what.
+ */
+static void items_decide(struct nova_item *item, unsigned items, word window)
+{
+    for (unsigned i = 0; i < items && items > 1; i++)
+        if ((item[i].control & NOVA_ITEM_KIND) == NOVA_ITEM_EITHER && nova_crd_order(item[i].crd) > nova_crd_order(window))
+            item[i].control ^= NOVA_ITEM_EITHER ^ NOVA_ITEM_DELEGATE;
+}
+
+static void make_step(struct random_source *random, struct operation *o)
 {
     unsigned choice = random_below(random, 1000);
     memset(o, 0, sizeof *o);
@@ -242,7 +292,9 @@ void operation_make(struct random_source *random, struct operation *o)
         return;
     }
     o->action = HYPERCALL;
-    if (choice < 330) {
+    if (choice < 40)
+        make_present(random, o);
+    else if (choice < 330) {
         o->action = DELEGATE;
         make_delegate(random, o, me);
     } else if (choice < 500) {
@@ -275,4 +327,11 @@ void operation_make(struct random_source *random, struct operation *o)
         o->arg[0] = any_place(random, me, NOVA_CRD_MEM);
         o->arg[1] = any_place(random, me, NOVA_CRD_PIO);
     }
+}
+
+void operation_make(struct random_source *random, struct operation *o)
+{
+    make_step(random, o);
+    items_decide(o->item, o->items, o->action == CALL ? o->xlt : o->arg[1]);
+    items_decide(o->back_item, o->back_items, o->back_xlt);
 }

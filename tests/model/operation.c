@@ -78,13 +78,22 @@ static void created(struct domain *pd, word selector, struct thing *thing, unsig
 
 static struct pages pages_of(const struct unit *pd) { return pd ? kernel_pages(pd->thing->pd) : plenty; }
 
+static word room_of(struct pages pages) { return pages.limit > pages.used ? pages.limit - pages.used : 0; }
+
+/* The one of two payers with less left: the PD named in the call, and the caller's own for a table of selectors. */
+static struct pages payers_of(const struct unit *payer, const struct domain *me)
+{
+    struct pages one = pages_of(payer), other = kernel_pages(me);
+    return room_of(one) < room_of(other) ? one : other;
+}
+
 static void do_create_pd(const struct operation *o, struct domain *me)
 {
     word selector = o->arg[0] >> 8, lower = o->arg[3] & 0xffffffff, upper = o->arg[3] >> 32;
     struct unit *parent = named(me, o->arg[1], KIND_PD, NOVA_PD_CREATE_PD);
     struct pages pages = pages_of(parent);
     unsigned reasons = selector_reasons(me, selector) | (parent ? 0 : BIT(NOVA_BAD_CAP)) | (lower > upper ? BIT(NOVA_BAD_PAR) : 0);
-    word room = pages.limit > pages.used ? pages.limit - pages.used : 0;
+    word room = room_of(pages);
     if (parent && (upper > room || upper > pages.limit - parent->thing->pd->lower))
         reasons |= BIT(NOVA_BAD_PAR);
     word status = do_hypercall(o->actor, o->arg);
@@ -93,7 +102,7 @@ static void do_create_pd(const struct operation *o, struct domain *me)
         return;
     if (status == NOVA_QUO_OOM && (memory_short || upper < OOM_ROOM || (parent && upper + OOM_ROOM > room)))
         return;
-    if (!status_fits(status, reasons, pages))
+    if (!status_fits(status, reasons, payers_of(parent, me)))
         return;
     struct domain *pd = domain_new(kernel_object_at(me, selector), parent->thing->pd);
     pd->lower = lower;
@@ -108,7 +117,7 @@ static void do_create_ec(const struct operation *o, struct domain *me)
 {
     word selector = o->arg[0] >> 8, page = o->arg[2] >> 12;
     struct unit *home = named(me, o->arg[1], KIND_PD, NOVA_PD_CREATE_EC), *portal = named(me, selector + 1, KIND_PT, 0);
-    struct pages pages = pages_of(home);
+    struct pages pages = payers_of(home, me);
     bool global = o->arg[0] >> 4 & NOVA_EC_GLOBAL;
     unsigned reasons = selector_reasons(me, selector) | (home ? 0 : BIT(NOVA_BAD_CAP));
     if ((o->arg[2] & 0xfff) >= boot_info.cpus)
@@ -138,7 +147,7 @@ static void do_create_sc(const struct operation *o, struct domain *me)
 {
     word selector = o->arg[0] >> 8, priority = o->arg[3] & 0xff;
     struct unit *payer = named(me, o->arg[1], KIND_PD, NOVA_PD_CREATE_SC), *ec = named(me, o->arg[2], KIND_EC, NOVA_EC_BIND_SC);
-    struct pages pages = pages_of(payer);
+    struct pages pages = payers_of(payer, me);
     for (unsigned n = 0; n <= WORKERS; n++)
         if (ec && actors[n].ec == ec->thing)
             return; /* the test's threads keep their one low priority */
@@ -162,7 +171,7 @@ static void do_create_pt(const struct operation *o, struct domain *me)
 {
     word selector = o->arg[0] >> 8;
     struct unit *payer = named(me, o->arg[1], KIND_PD, NOVA_PD_CREATE_PT), *ec = named(me, o->arg[2], KIND_EC, NOVA_EC_BIND_PT);
-    struct pages pages = pages_of(payer);
+    struct pages pages = payers_of(payer, me);
     unsigned reasons = selector_reasons(me, selector) | (payer && ec && !ec->thing->global ? 0 : BIT(NOVA_BAD_CAP));
     if (o->arg[4] >= NOVA_USER_LIMIT)
         reasons |= BIT(NOVA_BAD_PAR);
@@ -179,7 +188,7 @@ static void do_create_sm(const struct operation *o, struct domain *me)
 {
     word selector = o->arg[0] >> 8;
     struct unit *payer = named(me, o->arg[1], KIND_PD, NOVA_PD_CREATE_SM), *target = named(me, o->arg[3], KIND_SM, 0);
-    struct pages pages = pages_of(payer);
+    struct pages pages = payers_of(payer, me);
     unsigned reasons = selector_reasons(me, selector) | (payer ? 0 : BIT(NOVA_BAD_CAP));
     if (o->arg[3] && (!target || target->thing->kind != KIND_SM))
         reasons |= BIT(NOVA_BAD_CAP);
@@ -205,6 +214,21 @@ static bool touches_kept(const struct domain *pd, word crd)
            ((first < KEEP + (1 << KEEP_ORDER) && last >= KEEP) || (first < SELECTOR_ROOT + NOVA_ROOT_CAPS && last >= SELECTOR_ROOT));
 }
 
+/*
+ * With keep, PDs that hold names of each other can lose the last name that anybody else has: then nothing can end them. The interface is so; here it would
+ * only make every account hard to check.
+ */
+static bool loses_domains(const struct domain *pd, word crd, bool keep)
+{
+    word first, last;
+    if (!keep || nova_crd_type(crd) != NOVA_CRD_OBJ || !crd_units(crd, &first, &last))
+        return false;
+    for (struct unit *unit = unit_above(pd, NOVA_CRD_OBJ, first); unit && unit->place <= last; unit = unit_above(pd, NOVA_CRD_OBJ, unit->place + 1))
+        if (unit->thing->kind == KIND_PD && !unit->parent && unit->child)
+            return true;
+    return false;
+}
+
 static void do_revoke(const struct operation *o, struct domain *me, bool forced)
 {
     unsigned flags = o->arg[0] >> 4 & 15;
@@ -213,7 +237,7 @@ static void do_revoke(const struct operation *o, struct domain *me, bool forced)
     struct domain *pd = !(flags & NOVA_REVOKE_REMOTE) ? me : remote ? remote->thing->pd : 0;
     bool self = flags & NOVA_REVOKE_SELF, keep = flags & NOVA_REVOKE_KEEP;
     unsigned reasons = !pd || (o->arg[0] >> 8 && !semaphore) ? BIT(NOVA_BAD_CAP) : 0;
-    if (!forced && pd && (self || keep) && touches_kept(pd, o->arg[1]))
+    if (!forced && pd && (((self || keep) && touches_kept(pd, o->arg[1])) || loses_domains(pd, o->arg[1], keep)))
         return;
     struct pages pages = semaphore ? kernel_pages(me) : plenty;
     if (!status_fits(do_hypercall(o->actor, o->arg), reasons, pages))
@@ -236,7 +260,7 @@ static void do_pd_ctrl(const struct operation *o, struct domain *me)
     struct unit *from = named(me, o->arg[0] >> 8, KIND_PD, 0), *to = named(me, o->arg[1], KIND_PD, 0);
     bool read = o->arg[0] >> 4 & NOVA_PD_QUOTA_READ;
     struct pages pages = pages_of(from);
-    word room = pages.limit > pages.used ? pages.limit - pages.used : 0, number = o->arg[2];
+    word room = room_of(pages), number = o->arg[2];
     unsigned reasons = !from || (!to && !read) ? BIT(NOVA_BAD_CAP) : 0;
     if (from && !read && (number > room || number > pages.limit - from->thing->pd->lower))
         reasons |= BIT(NOVA_BAD_PAR);
@@ -473,15 +497,6 @@ static void revoke_forced(word crd, unsigned flags, word pd)
     compare(false);
 }
 
-static void worker_respawn(unsigned n)
-{
-    actors[n] = (struct actor){0, 0};
-    revoke_forced(nova_crd(NOVA_CRD_OBJ, KEEP + KEEP_EACH * n, 6, 31), NOVA_REVOKE_SELF, 0);
-    if (!cpu_idle(n))
-        disagree("worker %u was destroyed, but its CPU is not idle", n);
-    worker_make(n);
-    respawns++;
-}
 
 /* ---- the end of all, and the beginning ---- */
 
@@ -517,6 +532,23 @@ static void clear(void)
     if (first.tables && used - tables != first.root.used - first.tables)
         disagree("root has taken everything back: %lu pages used, %lu of them for tables; at the start %lu and %lu", used, tables,
                  first.root.used, first.tables);
+}
+
+/* A worker is destroyed and made anew. When others hold so much of root's quota that it does not suffice, all are. */
+static void worker_respawn(unsigned n)
+{
+    actors[n] = (struct actor){0, 0};
+    revoke_forced(nova_crd(NOVA_CRD_OBJ, KEEP + KEEP_EACH * n, 6, 31), NOVA_REVOKE_SELF, 0);
+    if (!cpu_idle(n))
+        disagree("worker %u was destroyed, but its CPU is not idle", n);
+    respawns++;
+    if (room_of(kernel_pages(root_domain)) > 2 * WORKER_PAGES) {
+        worker_make(n);
+        return;
+    }
+    clear();
+    for (n = 1; n <= WORKERS; n++)
+        worker_make(n);
 }
 
 static void account_check(void)

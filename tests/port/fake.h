@@ -12,6 +12,10 @@
 #define PORTS_X86_CPU_LOCAL_H
 #define PORTS_X86_IO_BITMAP_H
 #define PORTS_X86_FIXUP_H
+#define PORTS_X86_MTRR_H
+enum { MTRR_UC = 0, MTRR_WC = 1, MTRR_WB = 6 };
+bool mtrr_uniform(uint64_t frame, uint64_t count);
+static inline unsigned mtrr_type(uint64_t frame) { return frame < 256 ? MTRR_UC : MTRR_WB; }
 #define FIXUP(from, to) ""
 #define CR0_MP ((word)0)
 #define CR0_EM ((word)0)
@@ -23,6 +27,7 @@
 struct x86_cpu {
     const struct mmu *io_mmu;
     uint32_t io_generation;
+    uint32_t guest_flushes;
 };
 struct x86_cpu *x86_cpu_self(void);
 void io_bitmap_invalidate(void);

@@ -485,8 +485,10 @@ static void test_need(void)
     phase = "mmu_need of large ranges";
     struct space *space = &spaces[0];
     space_make(space);
-    if (need_of(space, 0, 0, 0) || mmu_need(&space->mmu, MMU_GUEST, 0, 99, 0))
+    if (need_of(space, 0, 0, 0) || mmu_need(&space->mmu, MMU_DEVICE, 0, 99, 0))
         fail("nothing needs nothing");
+    if (mmu_need(&space->mmu, MMU_GUEST, 0, 99, 1) != (sizeof(word) == 8 ? 4 : 3))
+        fail("the first guest mapping needs a root and all levels");
     unsigned levels = TABLE_LEVELS - 2;
     if (need_of(space, 0, 1, 1) != levels + 1 || need_of(space, 511, 2, 1) != levels + 2)
         fail("small ranges");

@@ -8,13 +8,14 @@
 #include "random.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { ROUND_STEPS = 8000, TRACE = 40, TRACE_LINE = 160 };
+enum { ROUND_STEPS = 8000, TRACE = 40, TRACE_LINE = 160, THREAD_STEPS = 1000, THREAD_POLLS = 200000 };
 
 struct random_state random_state[CPUS];
 static char trace[TRACE][TRACE_LINE];
@@ -71,9 +72,14 @@ static unsigned running_threads;
 static void *cpu_thread(void *argument)
 {
     unsigned cpu = (unsigned)(uintptr_t)argument;
-    for (unsigned step = 0; step < ROUND_STEPS; step++) {
+    for (unsigned work = 0, polls = 0; work < THREAD_STEPS && polls < THREAD_POLLS; polls++) {
         machine_poll(cpu);
+        if (cpu_idle(cpu)) {
+            sched_yield(); /* until root wakes or makes somebody */
+            continue;
+        }
         random_step(&random_state[cpu], cpu);
+        work++;
     }
     __atomic_sub_fetch(&running_threads, 1, __ATOMIC_SEQ_CST);
     while (!__atomic_load_n(&round_over, __ATOMIC_SEQ_CST))

@@ -99,6 +99,47 @@ enum nova_status wait_for(nova_word semaphore);
 /* A free page-aligned address range of 2^order pages, aligned to its size, that nothing is mapped at. */
 nova_word free_range(unsigned order);
 
+/* ---- other CPUs ---- */
+
+/* An online CPU that is not the boot CPU; -1: there is none. */
+int second_cpu(void);
+
+/* Event base with portals for startup and exceptions (crash reports) of threads on a CPU; made at the first call for each CPU. */
+nova_word events_on(unsigned cpu);
+
+/* The same, new, with the handler that serves them: for checks that replace portals. */
+nova_word new_events(unsigned cpu, struct nova_thread **handler);
+
+/* A handler, a thread on any CPU. */
+struct nova_thread *handler_on(unsigned cpu);
+struct nova_thread *thread_on(unsigned cpu, unsigned priority, void (*entry)(void *), void *argument);
+
+/* Sleeps; the sleeper's CPU is free meanwhile. */
+void sleep_ms(unsigned ms);
+
+/* Revokes capabilities, the caller's own too; drop_wait: and waits until what they named is really gone. */
+void drop(nova_word selector, unsigned order);
+void drop_wait(nova_word selector, unsigned order);
+
+/* ---- children: PDs that have this program's code and data at the same addresses ---- */
+
+struct child {
+    nova_word pd;
+    struct nova_thread *thread; /* if started */
+};
+
+/* Creates a PD with so many pages of kernel memory; the event portals of `events` at its selectors 0-31. */
+struct child new_child(nova_word pages, nova_word events);
+
+/* Gives it a capability of root, at the same selector. */
+void child_give(const struct child *child, nova_word selector);
+
+/* A thread in it, on the boot CPU; oom: a portal for its EC's out-of-memory portal, or 0. */
+void child_start(struct child *child, unsigned priority, void (*entry)(void *), void *argument, nova_word oom);
+
+/* Ends and frees it. */
+void child_end(struct child *child);
+
 /* ---- subjects ---- */
 void test_hip(void);
 void test_entry(void);
@@ -112,6 +153,13 @@ void test_fault(void);
 void test_event(void);
 void test_thread(void);
 void test_quota(void);
+void test_cross(void);
+void test_schedule(void);
+void test_domains(void);
+void test_oom(void);
+void test_ranges(void);
+void test_fpu_owner(void);
+void test_interrupt(void);
 
 /* ---- assembly (x86_64/probe.S, x86_32/probe.S) ---- */
 

@@ -185,6 +185,13 @@ void nova_main(const struct nova_hip *hip, unsigned cpu)
         test_event();
         test_thread();
         test_quota();
+        test_ranges();
+        test_schedule();
+        test_fpu_owner();
+        test_interrupt();
+        test_domains();
+        test_cross();
+        test_oom();
     }
     nova_printf("1..%u\n", checks);
     nova_printf("# abi: %u checks, %u failed\n", checks, failures);

@@ -97,7 +97,7 @@ static void test_control(void)
     check("control word of a translation", arrived[0].control, NOVA_ITEM_TRANSLATE);
 }
 
-static void test_ranges(void)
+static void test_several_orders(void)
 {
     nova_word from = nova_selectors(8, 8), window = nova_selectors(16, 16), single = new_selector();
 
@@ -290,7 +290,7 @@ void test_object(void)
     section("3.control_word");
     test_control();
     section("3.ranges");
-    test_ranges();
+    test_several_orders();
     section("3.items");
     test_several();
     section("3.reply_items");

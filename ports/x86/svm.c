@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Running guests by SVM with nested paging. An exit comes back with GIF set and interrupts off, like any other entry of the kernel; a pending interrupt
+ * is taken in the window that core opens. TLB tags (ASIDs) are given out per CPU, one after the other: a virtual CPU whose translations are stale gets the next one,
+ * and when they are used up, all begin anew with a flush of everything. So no guest ever finds translations of another one or of its own past.
+ */
+#include "ports/x86/svm.h"
+
+#include "core/lib/log.h"
+#include "core/lib/string.h"
+#include "hal/physical.h"
+#include "ports/x86/control.h"
+#include "ports/x86/features.h"
+#include "ports/x86/kernel_map.h"
+#include "ports/x86/msr.h"
+#include "registers.h"
+
+#define PAT_RESET 0x0007040600070406 /* AMD APM vol. 2, 7.8.1 */
+
+/*
+ * QEMU's interpreter (at least to 7.2) does not put CR0 of the host back when a guest exits with EFER.LME but neither paging nor PAE, and so the machine dies. There,
+ * such a state counts as invalid.
+ */
+static bool lme_needs_pae;
+
+static uint32_t tags; /* number of ASIDs, the host's 0 included */
+
+/* Two bits an MSR, read and write; every access exits but for those below. */
+static uint8_t msr_bitmap[2 * PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+
+static void msr_allow(uint32_t msr)
+{
+    /* The second 2 KiB are for 0xc0000000 and up: 15.11. */
+    uint32_t bit = 0x4000 + 2 * (msr - 0xc0000000);
+    msr_bitmap[bit / 8] &= (uint8_t) ~(3 << bit % 8);
+}
+
+static bool svm_boot(void)
+{
+    uint64_t vm_cr = 0;
+    struct cpuid limits = cpuid(0x8000000a, 0);
+    if (!(cpuid(0x80000001, 0).c >> 2 & 1))
+        return false;
+    if (rdmsr_safe(MSR_VM_CR, &vm_cr) && vm_cr & VM_CR_DISABLED) {
+        log_line("svm: switched off by the firmware: no virtual CPUs");
+        return false;
+    }
+    if (!(limits.d & SVM_FEATURE_NPT) || boot_info.options.vtlb) {
+        log_line("svm: virtual CPUs need nested paging, which %s", boot_info.options.vtlb ? "'vtlb' turns off" : "this CPU lacks");
+        return false;
+    }
+    lme_needs_pae = feature(FEATURE_HYPERVISOR) && cpuid(0x40000000, 0).b == 0x54474354; /* TCGT */
+    tags = boot_info.options.novpid ? 2 : limits.b;
+    memset(msr_bitmap, 0xff, sizeof msr_bitmap);
+    msr_allow(MSR_FS_BASE);
+    msr_allow(MSR_GS_BASE);
+    msr_allow(MSR_KERNEL_GS_BASE);
+    log_line("svm: nested paging, %u TLB tags", tags);
+    return true;
+}
+
+/* The page of VM_HSAVE_PA and the VMCB that keeps what VMLOAD brings back; nothing of it changes while the kernel runs. */
+static bool svm_cpu_init(struct x86_cpu *cpu)
+{
+    uint64_t vm_cr = 0;
+    if (!(cpuid(0x80000001, 0).c >> 2 & 1) || !(cpuid(0x8000000a, 0).d & SVM_FEATURE_NPT) ||
+        (rdmsr_safe(MSR_VM_CR, &vm_cr) && vm_cr & VM_CR_DISABLED))
+        return false;
+    char *pages = kernel_boot_alloc(1);
+    if (!pages)
+        return false;
+    wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
+    wrmsr(MSR_VM_HSAVE_PA, virt_to_phys(pages));
+    cpu->vcpu_host = pages + PAGE_SIZE;
+    asm volatile("vmsave %0" : : "a"((word)virt_to_phys(cpu->vcpu_host)) : "memory");
+    return true;
+}
+
+static void svm_start(struct frame *frame, void *area, struct mmu *mmu)
+{
+    vcpu_start(frame, area, mmu);
+    struct vmcb *vmcb = area;
+    vmcb->exceptions = INTERCEPT_EXCEPTION_AC;
+    vmcb->intercepts = INTERCEPTS;
+    vmcb->intercepts2 = INTERCEPTS2;
+    vmcb->msr_bitmap = kernel_image_phys(msr_bitmap);
+    vmcb->vintr = VINTR_MASKING;
+    vmcb->nested = 1;
+    vmcb->efer = EFER_SVME;
+    vmcb->pat = PAT_RESET;
+    vmcb->flags = 2;
+}
+
+static void svm_stop(struct frame *frame) { (void)frame; }
+
+/* Gives the guest a tag under which this CPU knows nothing of it if it has none that is good. */
+static void tag_choose(struct x86_cpu *cpu, struct vcpu *vcpu, struct vmcb *vmcb)
+{
+    paddr_t root = vcpu_memory(vcpu);
+    bool good =
+        vcpu->tag_generation == cpu->vcpu_tag_generation && vcpu->tag && vcpu->flushes == cpu->guest_flushes && vcpu->root == root;
+    vmcb->tlb_control = TLB_KEEP;
+    if (good && !boot_info.options.novpid)
+        return;
+    if (++cpu->vcpu_tag >= tags) {
+        cpu->vcpu_tag = 1;
+        cpu->vcpu_tag_generation++;
+        vmcb->tlb_control = TLB_FLUSH_ALL;
+    }
+    vcpu->tag = vmcb->asid = cpu->vcpu_tag;
+    vcpu->tag_generation = cpu->vcpu_tag_generation;
+    vcpu->flushes = cpu->guest_flushes;
+    vcpu->root = vmcb->nested_root = root;
+}
+
+/* Event injection that the processor would not take is the monitor's mistake. */
+static bool inject_good(uint64_t inject)
+{
+    if (!(inject & INJECT_VALID))
+        return true;
+    unsigned vector = inject & INJECT_VECTOR;
+    switch ((inject & INJECT_TYPE) >> 8) {
+    case INJECT_INTERRUPT:
+    case INJECT_NMI:
+    case INJECT_SOFTWARE: return true;
+    case INJECT_EXCEPTION: return vector < 32 && vector != 2;
+    default: return false;
+    }
+}
+
+static bool state_good(const struct vmcb *vmcb)
+{
+    return !lme_needs_pae || !(vmcb->efer & EFER_LME) || vmcb->cr0 & CR0_PG || vmcb->cr4 & CR4_PAE;
+}
+
+static bool window_open(const struct vcpu *vcpu, const struct vmcb *vmcb)
+{
+    return vcpu->window && vmcb->flags & 0x200 && !(vmcb->shadow & SHADOW_ACTIVE) && !(vcpu->inject & INJECT_VALID);
+}
+
+static struct frame *svm_resume(struct x86_cpu *cpu, struct frame *frame)
+{
+    struct vcpu *vcpu = vcpu_of(frame);
+    struct vmcb *vmcb = vcpu->hardware;
+    frame->ip = (word)vmcb->ip;
+    if (!(vmcb->intercepts2 & INTERCEPT2_VMRUN) || !inject_good(vcpu->inject) || !state_good(vmcb))
+        return kernel_vcpu_exit(cpu->core, NOVA_VM_INVALID_STATE, 0);
+    if (window_open(vcpu, vmcb)) {
+        /* Not every processor makes the exit when the window is open from the beginning. */
+        vcpu->interrupted = 0;
+        return kernel_vcpu_exit(cpu->core, EXIT_VINTR, 0);
+    }
+    vmcb->vintr &= ~(uint32_t)(VINTR_IRQ | VINTR_IGNORE_TPR);
+    vmcb->intercepts &= ~(uint32_t)INTERCEPT_VINTR;
+    if (vcpu->window) {
+        vmcb->vintr |= VINTR_IRQ | VINTR_IGNORE_TPR;
+        vmcb->intercepts |= INTERCEPT_VINTR;
+    }
+    vmcb->inject = vcpu->inject;
+    vmcb->tsc_offset = vcpu->clock;
+    vmcb->io_bitmap = vcpu_ports(vcpu);
+    vmcb->ax = frame->arg[ARG_AX];
+    vmcb->clean = 0;
+    tag_choose(cpu, vcpu, vmcb);
+    vcpu_switch_in(vcpu);
+    svm_enter(frame, (word)virt_to_phys(vmcb), (word)virt_to_phys(cpu->vcpu_host));
+}
+
+static struct frame *svm_exit(struct x86_cpu *cpu)
+{
+    struct frame *frame = cpu->frame;
+    struct vcpu *vcpu = vcpu_of(frame);
+    struct vmcb *vmcb = vcpu->hardware;
+    vcpu_switch_out(vcpu, !(vmcb->intercepts2 & INTERCEPT2_XSETBV));
+    frame->arg[ARG_AX] = (word)vmcb->ax;
+    frame->ip = (word)vmcb->ip;
+    frame->sp = (word)vmcb->sp;
+    frame->flags = (word)vmcb->flags;
+    uint64_t code = vmcb->exit_code;
+    if (code == EXIT_INVALID)
+        return kernel_vcpu_exit(cpu->core, NOVA_VM_INVALID_STATE, 0); /* what was to be injected still is */
+    vcpu->interrupted = vmcb->exit_interrupted & INJECT_VALID ? vmcb->exit_interrupted & INJECT_FIELDS : 0;
+    vcpu->inject = 0;
+    switch (code) {
+    case EXIT_INTR:
+    case EXIT_NMI:
+    case EXIT_INIT: vcpu->inject = vcpu->interrupted; return 0; /* NMIs have come when the stub set GIF */
+    case EXIT_EXCEPTION ... EXIT_EXCEPTION + 31: vcpu->inject = vcpu->interrupted; break;
+    }
+    vcpu->qual[0] = vmcb->exit_info[0];
+    vcpu->qual[1] = vmcb->exit_info[1];
+    if (code == EXIT_NPF)
+        return kernel_vcpu_exit(cpu->core, NOVA_VM_NPT_FAULT, vmcb->exit_info[1]);
+    return kernel_vcpu_exit(cpu->core, code <= EXIT_LAST ? (unsigned)code : NOVA_VM_UNKNOWN, 0);
+}
+
+const struct vcpu_hardware svm_hardware = {
+    .feature = NOVA_FEATURE_SVM,
+    .boot = svm_boot,
+    .cpu_init = svm_cpu_init,
+    .resume = svm_resume,
+    .exit = svm_exit,
+    .operations = {VCPU_AREA_ORDER, svm_start, svm_stop, svm_save, svm_load, vcpu_pause},
+};

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * AMD's virtualization: the VMCB and the numbers around it. AMD APM vol. 2, chapter 15 and appendix B and C.
+ */
+#ifndef PORTS_X86_SVM_H
+#define PORTS_X86_SVM_H
+
+#include "ports/x86/vcpu.h"
+
+enum {
+    MSR_VM_CR = 0xc0010114,
+    MSR_VM_HSAVE_PA = 0xc0010117,
+    VM_CR_DISABLED = 1 << 4,
+
+    SVM_FEATURE_NPT = 1 << 0, /* CPUID 8000000A EDX */
+
+    /* Intercepts, words at 0x0c and 0x10. */
+    INTERCEPT_INTR = 1 << 0,
+    INTERCEPT_NMI = 1 << 1,
+    INTERCEPT_INIT = 1 << 3,
+    INTERCEPT_VINTR = 1 << 4,
+    INTERCEPT_INVD = 1 << 22,
+    INTERCEPT_HLT = 1 << 24,
+    INTERCEPT_IO = 1 << 27,
+    INTERCEPT_MSR = 1 << 28,
+    INTERCEPT2_VMRUN = 1 << 0,
+    INTERCEPT2_VMLOAD = 1 << 2,
+    INTERCEPT2_VMSAVE = 1 << 3,
+    INTERCEPT2_CLGI = 1 << 5,
+    INTERCEPT2_SKINIT = 1 << 6,
+    INTERCEPT2_XSETBV = 1 << 13,
+    INTERCEPT_EXCEPTION_AC = 1 << 17,
+
+    TLB_KEEP = 0,
+    TLB_FLUSH_ALL = 1,
+
+    /* Virtual interrupts, 0x60. */
+    VINTR_TPR = 0xf,
+    VINTR_IRQ = 1 << 8,
+    VINTR_IGNORE_TPR = 1 << 20,
+    VINTR_MASKING = 1 << 24,
+
+    SHADOW_ACTIVE = 1,
+
+    EXIT_EXCEPTION = 0x40, /* 32 of them */
+    EXIT_INTR = 0x60,
+    EXIT_NMI = 0x61,
+    EXIT_INIT = 0x63,
+    EXIT_VINTR = 0x64,
+    EXIT_NPF = 0x400,
+    EXIT_LAST = 250 /* as an event of its own: abi.md section 5 */
+};
+#define INTERCEPTS                                                                                                                 \
+    (INTERCEPT_INTR | INTERCEPT_NMI | INTERCEPT_INIT | INTERCEPT_INVD | INTERCEPT_HLT | INTERCEPT_IO | INTERCEPT_MSR | 1u << 31)
+#define INTERCEPTS2 (INTERCEPT2_VMLOAD | INTERCEPT2_VMSAVE | INTERCEPT2_CLGI | INTERCEPT2_SKINIT)
+#define EXIT_INVALID (~(uint64_t)0)
+
+/* Appendix B. The save area is described by vcpu_state.c; what the kernel itself looks at is named here. */
+struct vmcb {
+    uint16_t cr_reads, cr_writes, dr_reads, dr_writes;
+    uint32_t exceptions, intercepts, intercepts2;
+    uint8_t reserved0[0x40 - 0x14];
+    uint64_t io_bitmap, msr_bitmap, tsc_offset;
+    uint32_t asid;
+    uint8_t tlb_control, reserved1[3];
+    uint32_t vintr, vintr_vector;
+    uint64_t shadow, exit_code, exit_info[2], exit_interrupted, nested;
+    uint8_t reserved2[0xa8 - 0x98];
+    uint64_t inject, nested_root, virtual_features;
+    uint32_t clean, reserved3;
+    uint64_t next_ip;
+    uint8_t reserved4[0x400 - 0xd0];
+    uint8_t segments[0xcb]; /* 0x400 */
+    uint8_t cpl;
+    uint32_t reserved5;
+    uint64_t efer;
+    uint8_t reserved6[0x548 - 0x4d8];
+    uint64_t cr4, cr3, cr0, dr7, dr6, flags, ip;
+    uint8_t reserved7[0x5d8 - 0x580];
+    uint64_t sp;
+    uint8_t reserved8[0x5f8 - 0x5e0];
+    uint64_t ax;
+    uint8_t reserved9[0x668 - 0x600];
+    uint64_t pat;
+};
+_Static_assert(offsetof(struct vmcb, io_bitmap) == 0x40 && offsetof(struct vmcb, asid) == 0x58 &&
+                   offsetof(struct vmcb, vintr) == 0x60 && offsetof(struct vmcb, shadow) == 0x68 &&
+                   offsetof(struct vmcb, nested) == 0x90 && offsetof(struct vmcb, inject) == 0xa8 &&
+                   offsetof(struct vmcb, cpl) == 0x4cb && offsetof(struct vmcb, efer) == 0x4d0 &&
+                   offsetof(struct vmcb, ip) == 0x578 && offsetof(struct vmcb, ax) == 0x5f8 && offsetof(struct vmcb, pat) == 0x668,
+               "AMD APM vol. 2, appendix B");
+
+/* svm_state.c */
+void svm_save(struct frame *frame, struct nova_state *state, word mtd, unsigned event);
+void svm_load(struct frame *frame, const struct nova_state *state, word mtd);
+
+/* ports/ARCH/vcpu.S: runs the guest with the registers of frame (AX: in the VMCB); physical addresses. Goes on in vcpu_exit on the empty stack. */
+_Noreturn void svm_enter(struct frame *frame, word vmcb, word host);
+
+#endif

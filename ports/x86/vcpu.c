@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which hardware runs virtual CPUs, decided at boot: all CPUs have to have it. And what neither SVM nor VMX switch themselves: XCR0, TSC_AUX.
+ */
+#include "ports/x86/vcpu.h"
+
+#include "core/lib/log.h"
+#include "core/lib/string.h"
+#include "hal/physical.h"
+#include "ports/x86/control.h"
+#include "ports/x86/exceptions.h"
+#include "ports/x86/features.h"
+#include "ports/x86/fpu.h"
+#include "ports/x86/kernel_map.h"
+#include "ports/x86/msr.h"
+
+enum { MSR_TSC_AUX = 0xc0000103, IO_GUEST_PAGES = 3 };
+
+static const struct vcpu_hardware *hardware;
+static uint32_t failed; /* CPUs that could not; atomic */
+static bool has_tsc_aux;
+
+/* For PDs that have neither memory nor ports of guests: shared, never written. */
+static uint8_t no_memory[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+static uint8_t no_ports[IO_GUEST_PAGES * PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+
+void vcpu_boot(void)
+{
+    const struct vcpu_hardware *found = cpu_vendor() == VENDOR_INTEL ? &vmx_hardware : &svm_hardware;
+    if (!found->boot())
+        return;
+    hardware = found;
+    has_tsc_aux = cpuid(0x80000001, 0).d >> 27 & 1;
+    memset(no_ports, 0xff, sizeof no_ports);
+}
+
+void vcpu_cpu_init(struct x86_cpu *cpu)
+{
+    if (hardware && !hardware->cpu_init(cpu))
+        __atomic_fetch_add(&failed, 1, __ATOMIC_RELAXED);
+}
+
+void vcpu_boot_done(void)
+{
+    if (hardware && __atomic_load_n(&failed, __ATOMIC_RELAXED)) {
+        log_line("vcpu: %u CPUs cannot run virtual CPUs, so none does: the firmware has to switch it on for all", failed);
+        hardware = 0;
+    }
+    if (!hardware)
+        return;
+    vcpu_resume = hardware->resume;
+    vcpu_exit = hardware->exit;
+    boot_info.features |= hardware->feature;
+}
+
+const struct virtualization_ops *hal_virtualization(void) { return hardware ? &hardware->operations : 0; }
+
+struct vcpu *vcpu_start(struct frame *frame, void *area, struct mmu *mmu)
+{
+    struct vcpu *vcpu = (struct vcpu *)((char *)area + PAGE_SIZE);
+    _Static_assert(sizeof *vcpu <= PAGE_SIZE, "the second page of the area");
+    vcpu->hardware = area;
+    vcpu->frame = frame;
+    vcpu->mmu = mmu;
+    vcpu->xcr0 = 1;
+    frame->reg[REG_VCPU] = (word)vcpu;
+    frame->resume = RESUME_VCPU;
+    frame->fpu_used = 1; /* its FPU is loaded whenever it runs */
+    return vcpu;
+}
+
+void vcpu_pause(struct frame *frame, uint64_t ticks) { vcpu_of(frame)->clock -= ticks; }
+
+void vcpu_switch_in(struct vcpu *vcpu)
+{
+    fpu_guest_enter(vcpu->xcr0);
+    if (has_tsc_aux && vcpu->tsc_aux)
+        wrmsr(MSR_TSC_AUX, vcpu->tsc_aux);
+}
+
+void vcpu_switch_out(struct vcpu *vcpu, bool guest_sets_xcr0)
+{
+    vcpu->xcr0 = fpu_guest_leave(vcpu->xcr0, guest_sets_xcr0);
+    if (has_tsc_aux && vcpu->tsc_aux)
+        wrmsr(MSR_TSC_AUX, 0);
+}
+
+paddr_t vcpu_memory(const struct vcpu *vcpu)
+{
+    paddr_t root = vcpu->mmu->root[MMU_GUEST];
+    return root ? root : kernel_image_phys(no_memory);
+}
+
+paddr_t vcpu_ports(const struct vcpu *vcpu)
+{
+    const uint8_t *bitmap = __atomic_load_n(&vcpu->mmu->io_guest, __ATOMIC_ACQUIRE);
+    return bitmap ? virt_to_phys(bitmap) : kernel_image_phys(no_ports);
+}

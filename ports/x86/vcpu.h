@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Virtual CPUs: what SVM and VMX have in common. The area of a virtual CPU is a page for the hardware (VMCB or VMCS) followed by struct vcpu. Only the CPU that a
+ * virtual CPU is bound to touches either. The general registers are in the frame; the entry and exit stubs are in ports/ARCH/vcpu.S.
+ */
+#ifndef PORTS_X86_VCPU_H
+#define PORTS_X86_VCPU_H
+
+#include "hal/upcall.h"
+#include "hal/virtualization.h"
+#include <nova/hypercall.h>
+#include "ports/x86/cpu_local.h"
+
+enum { VCPU_AREA_ORDER = 1, REG_VCPU = FRAME_REGS - 1 };
+
+/* Pending injections and interrupted deliveries, the same in both formats: SDM vol. 3, 24.8.3; AMD APM vol. 2, 15.20. The upper half is an error code. */
+enum { INJECT_VECTOR = 0xff, INJECT_TYPE = 7 << 8, INJECT_ERROR = 1 << 11, INJECT_WINDOW = 1 << 12, INJECT_NMI_WINDOW = 1 << 13 };
+#define INJECT_VALID ((uint64_t)1 << 31)
+#define INJECT_FIELDS (~(uint64_t)0 << 32 | INJECT_VALID | INJECT_ERROR | INJECT_TYPE | INJECT_VECTOR)
+enum inject_type {
+    INJECT_INTERRUPT = 0,
+    INJECT_NMI = 2,
+    INJECT_EXCEPTION = 3,
+    INJECT_SOFTWARE = 4,
+    INJECT_PRIVILEGED = 5,
+    INJECT_TRAP = 6
+};
+
+struct vcpu {
+    void *hardware; /* VMCB or VMCS */
+    struct frame *frame;
+    struct mmu *mmu;
+    uint64_t qual[2];
+    uint64_t inject;      /* goes into the hardware field at the next entry; bit 31 off = nothing */
+    uint64_t interrupted; /* delivery that the last exit interrupted */
+    uint64_t clock;       /* added to the guest's TSC */
+    uint64_t xcr0;
+    uint32_t tsc_aux;
+    uint32_t flushes; /* cpu->guest_flushes that its TLB tag knows of */
+    uint32_t tag, tag_generation;
+    uint64_t root, ports; /* physical, as the hardware has them: a change drops its cached translations */
+    bool window, nmi_window;
+    bool launched;              /* VMX */
+    uint8_t instruction_length; /* VMX: of the exit */
+    uint8_t injected_length;    /* VMX: for software interrupts */
+    uint32_t control[2];        /* VMX: what the monitor asked for */
+};
+
+static inline struct vcpu *vcpu_of(struct frame *frame) { return (struct vcpu *)frame->reg[REG_VCPU]; }
+
+/* One kind of hardware. boot: boot CPU; says why not in the log. cpu_init: every CPU, false = this one cannot. */
+struct vcpu_hardware {
+    uint32_t feature; /* NOVA_FEATURE_* */
+    bool (*boot)(void);
+    bool (*cpu_init)(struct x86_cpu *cpu);
+    struct frame *(*resume)(struct x86_cpu *cpu, struct frame *frame);
+    struct frame *(*exit)(struct x86_cpu *cpu);
+    struct virtualization_ops operations;
+};
+extern const struct vcpu_hardware svm_hardware, vmx_hardware;
+
+/* Boot CPU, before the others start; every CPU, when its descriptors are final; boot CPU, when all are there: features are known, root is not. */
+void vcpu_boot(void);
+void vcpu_cpu_init(struct x86_cpu *cpu);
+void vcpu_boot_done(void);
+
+/* The part of hal/virtualization.h that both need. */
+struct vcpu *vcpu_start(struct frame *frame, void *area, struct mmu *mmu);
+void vcpu_pause(struct frame *frame, uint64_t ticks);
+
+/* What the hardware does not switch: before an entry, after an exit. guest_sets_xcr0: XSETBV of the guest does not exit. */
+void vcpu_switch_in(struct vcpu *vcpu);
+void vcpu_switch_out(struct vcpu *vcpu, bool guest_sets_xcr0);
+
+/* Root of the guest view: an empty one as long as the PD has none. The I/O bitmap: all ones as long as it has none. Physical addresses. */
+paddr_t vcpu_memory(const struct vcpu *vcpu);
+paddr_t vcpu_ports(const struct vcpu *vcpu);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Guest state by MTD (abi.md section 4): one table says for each field of struct nova_state which bit names it and where VMCB and VMCS have it. What is not simply
+ * copied (control registers of VMX, injection, TSC) is done by svm_state.c and vmx_state.c.
+ */
+#ifndef PORTS_X86_VCPU_STATE_H
+#define PORTS_X86_VCPU_STATE_H
+
+#include "ports/x86/vcpu.h"
+
+/* Attributes of segments differ: bits 8-11 here and in a VMCB are bits 12-15 of a VMCS, bit 12 here is bit 16 there. */
+enum place_kind { PLACE_PLAIN, PLACE_ATTRIBUTES };
+
+struct state_place {
+    uint16_t offset; /* in struct nova_state */
+    uint8_t size;    /* there, in bytes */
+    uint8_t kind;    /* enum place_kind */
+    uint16_t vmcb;   /* offset; 0 = not there */
+    uint8_t vmcb_size;
+    uint16_t vmcs; /* encoding; 0 = not there */
+};
+
+typedef uint64_t (*place_reader)(struct vcpu *vcpu, const struct state_place *place);
+typedef void (*place_writer)(struct vcpu *vcpu, const struct state_place *place, uint64_t value);
+
+/* Walks the places that mtd names. */
+void vcpu_state_read(struct vcpu *vcpu, struct nova_state *state, word mtd, place_reader read);
+void vcpu_state_write(struct vcpu *vcpu, const struct nova_state *state, word mtd, place_writer write);
+
+/* General registers, FPU, TSC, XCR0, TSC_AUX and qualifications, which need no hardware. */
+void vcpu_common_save(struct vcpu *vcpu, struct nova_state *state, word mtd);
+void vcpu_common_load(struct vcpu *vcpu, const struct nova_state *state, word mtd);
+
+/* A field of user memory, once. */
+#define READ_ONCE(lvalue) (*(const volatile __typeof__(lvalue) *)&(lvalue))
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Into guests and out of them, 32 bit. An exit is an entry of the kernel like any other: the guest's registers go into the frame, and vcpu_exit runs on the
+ * empty stack. No debugger or other interrupt but NMI, double fault and machine check can come between entry and exit.
+ */
+#include "offsets.h"
+#include "ports/x86_32/segments.h"
+
+    .section .text.entry, "ax"
+
+    .macro guest_load frame
+    mov FRAME_BX(\frame), %ebx
+    mov FRAME_DX(\frame), %edx
+    mov FRAME_BP(\frame), %ebp
+    mov FRAME_SI(\frame), %esi
+    mov FRAME_DI(\frame), %edi
+    mov FRAME_CX(\frame), %ecx /* may be the frame's own register: last */
+    .endm
+
+    /* All but ax and cx, into the frame that eax points to. */
+    .macro guest_save
+    mov %ebx, FRAME_BX(%eax)
+    mov %edx, FRAME_DX(%eax)
+    mov %ebp, FRAME_BP(%eax)
+    mov %esi, FRAME_SI(%eax)
+    mov %edi, FRAME_DI(%eax)
+    .endm
+
+    .macro reset_stack
+    and $-(1 << 15), %esp
+    add $BLOCK_CPU, %esp
+    .endm
+
+    .macro leave_to_core
+    mov %esp, %eax
+    push %eax
+    call *vcpu_exit
+    jmp resume
+    .endm
+
+    /* svm_enter(frame, vmcb, host): as on 64 bit. */
+    .globl svm_enter
+    .balign 16
+svm_enter:
+    mov 4(%esp), %ecx
+    mov 8(%esp), %eax
+    guest_load %ecx
+    clgi
+    sti
+    vmload %eax
+    vmrun %eax
+    vmsave %eax
+    mov 12(%esp), %eax
+    vmload %eax
+    cli
+    push %ecx
+    mov %esp, %ecx
+    and $-(1 << 15), %ecx
+    mov BLOCK_CPU+CPU_FRAME(%ecx), %eax
+    popl FRAME_CX(%eax)
+    guest_save
+    stgi
+    reset_stack
+    leave_to_core
+
+    /* vmx_enter(frame, launched) */
+    .globl vmx_enter, vmx_exit_entry
+    .balign 16
+vmx_enter:
+    mov 4(%esp), %ecx
+    cmpl $0, 8(%esp)
+    mov FRAME_AX(%ecx), %eax
+    guest_load %ecx
+    jne 1f
+    vmlaunch
+    jmp 2f
+1:
+    vmresume
+2:
+    /* Refused: the kernel's registers are lost, and with them the caller. */
+    reset_stack
+    mov %esp, %eax
+    push %eax
+    call vmx_failed
+    jmp resume
+
+    /* The host state of the VMCS: the stack as at every entry, but DS and ES cannot have the user's selectors, which the kernel keeps there. */
+    .balign 16
+vmx_exit_entry:
+    push %eax
+    push %ecx
+    mov $SELECTOR_USER_DATA, %ecx
+    mov %ecx, %ds
+    mov %ecx, %es
+    mov 8+CPU_FRAME(%esp), %eax
+    popl FRAME_CX(%eax)
+    popl FRAME_AX(%eax)
+    guest_save
+    leave_to_core

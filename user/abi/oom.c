@@ -1,0 +1,2 @@
+#include "abi.h"
+void test_oom(void) {}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Injection of interrupts, exceptions and NMIs, interrupt windows, recall of a guest that runs and of one that waits.
+ */
+#include "vcpu.h"
+
+#define INJECT(type, vector) ((uint32_t)(1u << 31 | (type) << 8 | (vector)))
+enum { INTERRUPT = 0, NMI = 2, EXCEPTION = 3, WINDOW = 1 << 12 };
+
+static void vector_set(unsigned vector, unsigned offset)
+{
+    uint16_t entry[2] = {(uint16_t)(CODE + offset), 0};
+    memcpy(guest_memory + 4 * vector, entry, sizeof entry);
+}
+
+/* 0: jmp $; 2: mov bx,2222h; hlt */
+static const uint8_t handler[] = {0xeb, 0xfe, 0xbb, 0x22, 0x22, 0xf4};
+static uint32_t injection;
+
+static void inject_action(unsigned event, struct nova_utcb *utcb)
+{
+    struct nova_state *s = &utcb->state;
+    if (event == NOVA_VM_STARTUP) {
+        state_real_mode(s);
+        vector_set(injection & 0xff, 2);
+        s->inj_info = injection;
+        s->flags = 0x202;
+        return;
+    }
+    check("injection: the guest's handler has run", event, EVENT_HLT);
+    check("injection: bx", last_state.bx, 0x2222);
+    check("injection: interrupts are off in it", last_state.flags & 0x200, 0);
+    guest_done();
+}
+
+/* cpuid; nop; sti; nop; nop; jmp $; [8] mov bx,2222h; hlt */
+static const uint8_t window[] = {0x0f, 0xa2, 0x90, 0xfb, 0x90, 0x90, 0xeb, 0xfe, 0xbb, 0x22, 0x22, 0xf4};
+
+static void window_action(unsigned event, struct nova_utcb *utcb)
+{
+    struct nova_state *s = &utcb->state;
+    if (event == NOVA_VM_STARTUP) {
+        state_real_mode(s);
+        vector_set(0x40, 8);
+    } else if (event == EVENT_CPUID) {
+        state_skip(s, 2);
+        s->inj = WINDOW;
+        s->mtd |= NOVA_MTD_INJ;
+    } else if (event == EVENT_WINDOW) {
+        check("window: interrupts are on", last_state.flags >> 9 & 1, 1);
+        check("window: after sti", last_state.ip >= CODE + 4 && last_state.ip <= CODE + 6, 1);
+        s->inj = INJECT(INTERRUPT, 0x40);
+        s->mtd = NOVA_MTD_INJ;
+    } else {
+        check("window: the handler has run", event, EVENT_HLT);
+        check("window: one event", event_count[EVENT_WINDOW], 1);
+        guest_done();
+    }
+}
+
+/* inc ecx; jmp back */
+static const uint8_t loop[] = {0x66, 0x41, 0xeb, 0xfc};
+static unsigned loop_flags;
+
+static void loop_action(unsigned event, struct nova_utcb *utcb)
+{
+    struct nova_state *s = &utcb->state;
+    if (event == NOVA_VM_STARTUP) {
+        state_real_mode(s);
+        s->flags = loop_flags;
+        return;
+    }
+    check("recall: event", event, NOVA_VM_RECALL);
+    check("recall: exit_reason", last_state.exit_reason, NOVA_VM_RECALL);
+    check("recall: in the loop", last_state.ip == CODE || last_state.ip == CODE + 2, 1);
+    check("recall: the guest had run", last_state.cx > 10, 1);
+    guest_done();
+}
+
+static void nap(unsigned ms)
+{
+    nova_word semaphore = nova_selectors(1, 1);
+    nova_create_sm(semaphore, nova_pd, 0);
+    nova_sm_down(semaphore, 0, nova_tsc() + (uint64_t)ms * nova_hip->tsc_khz);
+}
+
+static void recall_running(unsigned flags)
+{
+    loop_flags = flags;
+    guest_start(loop, sizeof loop, loop_action);
+    nap(5);
+    check("recall", nova_ec_recall(vm_ec, 0), 0);
+    guest_wait("recall of a running guest");
+    guest_end();
+}
+
+/* hlt; mov dx,3333h; hlt */
+static const uint8_t sleeper[] = {0xf4, 0xba, 0x33, 0x33, 0xf4};
+static nova_word alarm;
+
+static void sleeper_action(unsigned event, struct nova_utcb *utcb)
+{
+    struct nova_state *s = &utcb->state;
+    if (event == NOVA_VM_STARTUP)
+        state_real_mode(s);
+    else if (event == EVENT_HLT && event_count[EVENT_HLT] == 1) {
+        state_skip(s, 1);
+        nova_reply(alarm);
+    } else if (event == NOVA_VM_RECALL)
+        check("recall of a sleeper comes before it goes on", last_state.dx, 0);
+    else {
+        check("sleeper: it goes on", last_state.dx, 0x3333);
+        check("sleeper: one recall", event_count[NOVA_VM_RECALL], 1);
+        guest_done();
+    }
+}
+
+void test_interrupts(void)
+{
+    static const uint32_t injections[] = {INJECT(INTERRUPT, 0x20), INJECT(EXCEPTION, 6), INJECT(NMI, 2)};
+    for (unsigned i = 0; i < sizeof injections / sizeof injections[0]; i++) {
+        injection = injections[i];
+        guest_run("injection", handler, sizeof handler, inject_action);
+    }
+    guest_run("window", window, sizeof window, window_action);
+    recall_running(0x202);
+    alarm = nova_selectors(1, 1);
+    nova_create_sm(alarm, nova_pd, 0);
+    guest_start(sleeper, sizeof sleeper, sleeper_action);
+    nap(2);
+    check("recall of a sleeper", nova_ec_recall(vm_ec, 0), 0);
+    nap(2);
+    check("... waits until it wakes", event_count[NOVA_VM_RECALL], 0);
+    nova_sm_up(alarm);
+    guest_wait("sleeper");
+    guest_end();
+}

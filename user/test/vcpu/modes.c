@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Processor modes: protected mode, long mode, control registers that the kernel keeps a part of, FPU state, time.
+ */
+#include "vcpu.h"
+
+/* mov eax,cr0; or eax,40000000h; mov cr0,eax; mov ebx,cr0; and eax,~40000000h; mov cr0,eax; mov ecx,cr4; hlt */
+static const uint8_t control[] = {0x0f, 0x20, 0xc0, 0x0d, 0x00, 0x00, 0x00, 0x40, 0x0f, 0x22, 0xc0, 0x0f, 0x20,
+                                  0xc3, 0x25, 0xff, 0xff, 0xff, 0xbf, 0x0f, 0x22, 0xc0, 0x0f, 0x20, 0xe1, 0xf4};
+
+static void control_action(unsigned event, struct nova_utcb *utcb)
+{
+    if (event == NOVA_VM_STARTUP) {
+        state_flat(&utcb->state);
+        return;
+    }
+    check("cr0: nobody is asked", event, EVENT_HLT);
+    check("cr0: what the guest wrote is what it reads", last_state.bx, 0x40000011);
+    check("cr0: and what the monitor gets", last_state.cr0, 0x11);
+    check("cr4", last_state.cx, 0);
+    guest_done();
+}
+
+#ifdef __x86_64__
+/* mov rax,123456789abcdef0h; mov r15,rax; cpuid; hlt */
+static const uint8_t long_mode[] = {0x48, 0xb8, 0xf0, 0xde, 0xbc, 0x9a, 0x78, 0x56, 0x34, 0x12, 0x49, 0x89, 0xc7, 0x0f, 0xa2, 0xf4};
+
+static void long_action(unsigned event, struct nova_utcb *utcb)
+{
+    struct nova_state *s = &utcb->state;
+    if (event == NOVA_VM_STARTUP) {
+        state_long(s);
+        s->star = 0x1111, s->lstar = 0x2222, s->kernel_gs_base = 0x3333, s->r8 = ~0ul;
+    } else if (event == EVENT_CPUID) {
+        check("long mode: ax", last_state.ax, 0x123456789abcdef0);
+        check("long mode: r15", last_state.r15, 0x123456789abcdef0);
+        check("long mode: r8", last_state.r8, ~0ul);
+        check("long mode: star", last_state.star, 0x1111);
+        check("long mode: lstar", last_state.lstar, 0x2222);
+        check("long mode: kernel_gs_base", last_state.kernel_gs_base, 0x3333);
+        check("long mode: efer", last_state.efer & 0x500, 0x500);
+        check("long mode: cs attributes", last_state.cs.attributes & 0xfff, 0xa9b);
+        state_skip(s, 2);
+    } else {
+        check("long mode: hlt comes last", event, EVENT_HLT);
+        guest_done();
+    }
+}
+#endif
+
+/* fninit; push 27fh; fldcw [esp]; cpuid; fnstcw [3000h]; mov eax,[3000h]; hlt */
+static const uint8_t fpu[] = {0xdb, 0xe3, 0x68, 0x7f, 0x02, 0x00, 0x00, 0xd9, 0x2c, 0x24, 0x0f, 0xa2,
+                              0xd9, 0x3d, 0x00, 0x30, 0x00, 0x00, 0xa1, 0x00, 0x30, 0x00, 0x00, 0xf4};
+
+static void fpu_action(unsigned event, struct nova_utcb *utcb)
+{
+    struct nova_state *s = &utcb->state;
+    if (event == NOVA_VM_STARTUP)
+        state_flat(s);
+    else if (event == EVENT_CPUID)
+        state_skip(s, 2);
+    else {
+        check("fpu: control word", last_state.ax & 0xffff, 0x27f);
+        guest_done();
+    }
+}
+
+/* rdtsc; mov esi,eax; mov edi,edx; hlt; then again */
+static const uint8_t time[] = {0x0f, 0x31, 0x89, 0xc6, 0x89, 0xd7, 0xf4, 0xeb, 0xf7};
+static uint64_t time_before;
+
+static void time_action(unsigned event, struct nova_utcb *utcb)
+{
+    const uint64_t shift = (uint64_t)1 << 44;
+    struct nova_state *s = &utcb->state;
+    if (event == NOVA_VM_STARTUP) {
+        state_flat(s);
+        s->tsc_off = shift;
+    } else if (event_count[EVENT_HLT] == 1) {
+        time_before = (uint64_t)last_state.di << 32 | (uint32_t)last_state.si;
+        check("time: the offset counts", time_before >> 44, 1);
+        /* The guest has waited for the CPU meanwhile: that is taken off. */
+        check("time: tsc_off is the sum", (last_state.tsc_off + (shift >> 8)) >> 44, 1);
+        s->tsc_off = shift;
+        state_skip(s, 1);
+        s->mtd |= NOVA_MTD_TSC;
+    } else {
+        uint64_t now = (uint64_t)last_state.di << 32 | (uint32_t)last_state.si;
+        check("time: a reply adds to it", (now - time_before) >> 44, 1);
+        guest_done();
+    }
+}
+
+void test_modes(void)
+{
+    guest_run("cr0", control, sizeof control, control_action);
+    guest_run("fpu", fpu, sizeof fpu, fpu_action);
+    guest_run("time", time, sizeof time, time_action);
+#ifdef __x86_64__
+    guest_run("long mode", long_mode, sizeof long_mode, long_action);
+#endif
+}
