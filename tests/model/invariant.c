@@ -163,7 +163,7 @@ word pages_of_spaces(const struct spaces *spaces)
 {
     const struct mmu *mmu = spaces->memory.mmu;
     const struct object_space *space = &spaces->objects;
-    word sum = mmu->io_bitmap ? 1 << IO_BITMAP_ORDER : 0, end = (word)1 << SELECTOR_BITS;
+    word sum = (mmu->io_bitmap ? 1 << IO_BITMAP_ORDER : 0) + (mmu->io_guest ? 1 << IO_GUEST_ORDER : 0), end = (word)1 << SELECTOR_BITS;
     for (unsigned view = 0; view < MMU_VIEWS; view++)
         if (mmu->root[view])
             sum += tables_below(phys_to_virt(mmu->root[view]), view == MMU_HOST ? 3 : 5);
