@@ -38,6 +38,7 @@ static uint64_t now;
 static bool stopped;
 
 void (*machine_window_hook)(unsigned cpu);
+unsigned machine_window_limit = 32;
 
 static unsigned index_of(const struct hosted_cpu *cpu) { return (unsigned)(cpu - cpus); }
 
@@ -173,7 +174,7 @@ static void run_kernel(struct hosted_cpu *cpu)
     struct frame *frame = first_step(cpu);
     if (cpu->entry != ENTER_INIT) {
         for (;;) {
-            for (unsigned windows = 0; !frame && windows < WINDOW_LIMIT; windows++) {
+            for (unsigned windows = 0; !frame && windows < machine_window_limit; windows++) {
                 cpu->windows++;
                 /* The longer it keeps on, the more time passes. */
                 unsigned ticks = 100u << (windows < 16 ? windows : 16);

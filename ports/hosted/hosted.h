@@ -114,6 +114,9 @@ unsigned long machine_windows(void);
 /* Called in every interrupt window, before pending events are delivered; a test may raise something. */
 extern void (*machine_window_hook)(unsigned cpu);
 
+/* After so many windows in a row cpu_enter comes back without a frame. */
+extern unsigned machine_window_limit;
+
 /* ---- driver (driver.c) ---- */
 
 enum { BLOCKED = 0x100 }; /* the thread did not come back from the hypercall */

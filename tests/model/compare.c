@@ -120,6 +120,8 @@ static void compare_page(const struct unit *unit, const struct mmu *mmu)
     }
 }
 
+static bool allows(const uint8_t *bitmap, word port) { return bitmap && !(bitmap[port / 8] >> port % 8 & 1); }
+
 static void compare_range(struct domain *pd, struct range_space *space, const struct range *range)
 {
     const struct mapping *m = &range->mapping;
@@ -138,7 +140,7 @@ static void compare_range(struct domain *pd, struct range_space *space, const st
         compare_parent(unit, m->parent, unit->frame);
         if (memory)
             compare_page(unit, space->mmu);
-        else if (!space->mmu->io_bitmap || (space->mmu->io_bitmap[unit->place / 8] >> unit->place % 8 & 1))
+        else if (!allows(space->mmu->io_bitmap, unit->place) || (unit->views & VIEW_GUEST && !allows(space->mmu->io_guest, unit->place)))
             disagree(PLACE_FORMAT "held, but the bitmap does not allow it", PLACE(unit));
     }
     compare_links(m);
@@ -171,15 +173,26 @@ static void compare_tables(struct domain *pd)
     }
 }
 
-static void compare_bitmap(struct domain *pd)
+static word open_ports(const uint8_t *map)
 {
-    const word *bitmap = (const void *)kernel_pd_of(pd)->mmu.io_bitmap;
+    const word *bitmap = (const void *)map;
     word open = 0;
     for (unsigned i = 0; bitmap && i < SPACE_PORTS / 64; i++)
         if (~bitmap[i])
             open += (unsigned)__builtin_popcountl(~bitmap[i]);
-    if (open != pd->space[NOVA_CRD_PIO].count)
-        disagree("PD %u: %lu ports are open, in the model %u", pd->thing->number, open, pd->space[NOVA_CRD_PIO].count);
+    return open;
+}
+
+/* What compare_range found to be allowed is all that is. */
+static void compare_bitmaps(struct domain *pd)
+{
+    const struct mmu *mmu = &kernel_pd_of(pd)->mmu;
+    const struct space_of_units *space = &pd->space[NOVA_CRD_PIO];
+    word open = open_ports(mmu->io_bitmap), guest = open_ports(mmu->io_guest), wanted = 0;
+    for (unsigned i = 0; i < space->count; i++)
+        wanted += space->unit[i]->views & VIEW_GUEST ? 1 : 0;
+    if (open != space->count || guest != wanted)
+        disagree("PD %u: %lu ports are open, %lu for guests, in the model %u and %lu", pd->thing->number, open, guest, space->count, wanted);
 }
 
 void compare(bool everything)
@@ -191,7 +204,7 @@ void compare(bool everything)
             compare_objects(pd);
         if (everything || space[NOVA_CRD_PIO].changed) {
             compare_ranges(pd, &kernel->spaces.ports);
-            compare_bitmap(pd);
+            compare_bitmaps(pd);
         }
         if (everything || space[NOVA_CRD_MEM].changed) {
             compare_ranges(pd, &kernel->spaces.memory);

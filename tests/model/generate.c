@@ -170,7 +170,7 @@ static void make_present(struct random_source *random, struct operation *o)
         /* A portal to a handler on the receiver's CPU. */
         for (unsigned i = 0; i < HANDLERS; i++) {
             struct unit *portal = unit_find(root_domain, NOVA_CRD_OBJ, from + KEPT_PORTALS + i);
-            if (portal && portal->thing->ec->cpu == to)
+            if (portal && portal->thing->kind == KIND_PT && portal->thing->ec->cpu == to)
                 from = portal->place;
         }
         place += 2 * WORKERS;

@@ -154,7 +154,7 @@ word pages_of_spaces(const struct spaces *spaces)
 {
     const struct mmu *mmu = spaces->memory.mmu;
     const struct object_space *space = &spaces->objects;
-    word sum = mmu->io_bitmap ? 1 << IO_BITMAP_ORDER : 0, end = (word)1 << SELECTOR_BITS;
+    word sum = (mmu->io_bitmap ? 1 << IO_BITMAP_ORDER : 0) + (mmu->io_guest ? 1 << IO_GUEST_ORDER : 0), end = (word)1 << SELECTOR_BITS;
     sum += mmu_tables(mmu);
     word uppers = space->root ? space->root & HEIGHT_MASK : 0, last = ~(word)0;
     sum += uppers == 2 ? 1 : 0;

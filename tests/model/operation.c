@@ -119,12 +119,12 @@ static void do_create_ec(const struct operation *o, struct domain *me)
     struct unit *home = named(me, o->arg[1], KIND_PD, NOVA_PD_CREATE_EC), *portal = named(me, selector + 1, KIND_PT, 0);
     struct pages pages = payers_of(home, me);
     bool global = o->arg[0] >> 4 & NOVA_EC_GLOBAL;
+    if (!page && global)
+        return; /* virtual CPUs: not for this test */
     unsigned reasons = selector_reasons(me, selector) | (home ? 0 : BIT(NOVA_BAD_CAP));
     if ((o->arg[2] & 0xfff) >= boot_info.cpus)
         reasons |= BIT(NOVA_BAD_CPU);
-    if (!page && global)
-        reasons |= BIT(NOVA_BAD_FTR);
-    else if (!page || page >= NOVA_USER_LIMIT >> PAGE_BITS || (home && unit_find(home->thing->pd, NOVA_CRD_MEM, page)))
+    if (!page || page >= NOVA_USER_LIMIT >> PAGE_BITS || (home && unit_find(home->thing->pd, NOVA_CRD_MEM, page)))
         reasons |= BIT(NOVA_BAD_PAR);
     if (!status_fits(do_hypercall(o->actor, o->arg), reasons, pages))
         return;
@@ -510,7 +510,7 @@ static bool kept_for_good(const struct unit *unit)
     word place = unit->place;
     if (unit->type != NOVA_CRD_OBJ)
         return unit->utcb_of;
-    return place - SELECTOR_ROOT < NOVA_ROOT_CAPS || place - (KEEP + KEEP_EACH * STARTUP_HANDLERS) < KEEP_EACH;
+    return place - SELECTOR_ROOT < NOVA_ROOT_CAPS || place - (KEEP + KEEP_EACH * STARTUP_HANDLERS) - 1 < WORKERS;
 }
 
 /* Root takes everything back. Its account is then as it was at the start, but for the tables of its own spaces, which stay. */

@@ -164,7 +164,9 @@ int main(int count, char **arguments)
     for (unsigned cpu = 0; cpu < CPUS; cpu++)
         random_state[cpu].state = (seed + 1) * 0x9e3779b97f4a7c15 + cpu;
     machine_stop_hook = stopped;
-    hypercall_patience = 0; /* deadlocks of threads are all in the day's work */
+    /* Deadlocks of threads are all in the day's work. */
+    hypercall_patience = 0;
+    machine_window_limit = 4;
     machine_prepare(&(struct machine_options){.cpus = CPUS, .threads = threads}, 0, 0);
     if (!machine_start())
         stopped();
