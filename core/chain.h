@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Entering a callee and helping a busy one: what local and cross-CPU calls and events have in common. On the CPU of the callee, without locks.
+ * Entering a callee: what calls, events and OOM portals have in common. On the CPU of the callee, without locks.
  */
 #ifndef CORE_CHAIN_H
 #define CORE_CHAIN_H
@@ -21,8 +21,5 @@ static inline void chain_enter(struct cpu *cpu, struct ec *ec, struct portal *po
 
 /* A hypercall's result beside the status codes: the frame is not to be touched (the EC blocks, helps, or another one goes on). */
 enum { OUTCOME_NONE = 0x100 };
-
-/* The running SC waits for a busy EC: it runs the end of that one's chain, or sleeps with it. 'self' tries again when its SC is resolved again. */
-void chain_help(struct cpu *cpu, struct ec *self, struct ec *busy);
 
 #endif

@@ -116,7 +116,9 @@ word elf_load(paddr_t begin, paddr_t end, void (*map)(void *context, const struc
     unsigned count = half_at(header, HEADER_PROGRAM_COUNT), loaded = 0;
     const uint8_t *program = view(1, begin + word_at(header, HEADER_PROGRAMS), count * PROGRAM_SIZE);
     for (unsigned i = 0; i < count; i++, program += PROGRAM_SIZE) {
-        if (long_at(program, PROGRAM_TYPE) != SEGMENT_LOAD || !word_at(program, PROGRAM_MEMORY_SIZE))
+        /* A segment that may not be read, written or executed keeps addresses free: nothing to map. */
+        if (long_at(program, PROGRAM_TYPE) != SEGMENT_LOAD || !word_at(program, PROGRAM_MEMORY_SIZE) ||
+            !(long_at(program, PROGRAM_FLAGS) & (FLAG_READ | FLAG_WRITE | FLAG_EXECUTE)))
             continue;
         struct elf_segment segment = segment_check(program, i, begin, end - begin);
         map(context, &segment);

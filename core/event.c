@@ -24,7 +24,7 @@ void event_deliver(struct cpu *cpu, struct ec *ec)
     else if (handler->cpu != cpu)
         ec_kill(cpu, ec, "the portal's handler is on another CPU");
     else if (handler->busy)
-        chain_help(cpu, ec, handler);
+        remote_help(cpu, ec, handler);
     else {
         word mtd = portal->mtd;
         if (ec->kind == EC_VCPU)

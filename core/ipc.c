@@ -27,7 +27,7 @@ unsigned ipc_call(struct cpu *cpu, struct ec *ec, struct portal *portal, bool no
         if (no_block)
             return NOVA_COM_TIM;
         ec->todo = TODO_HYPERCALL;
-        chain_help(cpu, ec, callee);
+        remote_help(cpu, ec, callee);
         return OUTCOME_NONE;
     }
     enum nova_status status = message_copy(ec, callee);

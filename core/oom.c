@@ -38,7 +38,7 @@ bool oom_call(struct cpu *cpu, struct ec *ec, struct ec *receiver, enum oom_reas
     } else if (handler->busy) {
         ec->oom_reason = 0;
         ec->todo = TODO_HYPERCALL;
-        chain_help(cpu, ec, handler);
+        remote_help(cpu, ec, handler);
     } else {
         ec->callee = handler;
         chain_enter(cpu, ec, portal);

@@ -7,6 +7,9 @@
 
 #include "core/schedule.h"
 
+/* As far as a helper follows calls from CPU to CPU. */
+enum { HELP_HOPS = 16 };
+
 unsigned remote_call(struct cpu *cpu, struct ec *ec, struct portal *portal)
 {
     if (!object_ref(&portal->object))
@@ -51,10 +54,32 @@ bool remote_follow(struct cpu *cpu, struct sc *sc, struct ec *caller)
     return true;
 }
 
+bool remote_help(struct cpu *cpu, struct ec *self, struct ec *busy)
+{
+    struct ec *end = ec_chain_end(busy);
+    struct sc *sc = cpu->sc;
+    if (end->blocked) {
+        /* Not for ever: user space may have built a circle of calls. */
+        if (end->remote_ec && sc->hops < HELP_HOPS && remote_follow(cpu, sc, end)) {
+            sc->hops++;
+            return false;
+        }
+        schedule_sleep(cpu);
+        list_append(&end->sleepers, &sc->link);
+        return false;
+    }
+    if (end != self) {
+        sc->helping = true;
+        cpu->current = end;
+    }
+    return true;
+}
+
 /* Where its own EC is, it looks again what there is to run. */
 static void sc_go_home(struct cpu *cpu, struct sc *sc)
 {
     remote_forget(cpu, sc);
+    sc->hops = 0;
     if (sc->ec->cpu != cpu)
         sc_send(cpu, sc, sc->ec->cpu);
     else if (sc->state == SC_ASLEEP && schedule_remove(cpu, sc, SC_NEW))
@@ -102,8 +127,7 @@ enum remote_visit remote_visit(struct cpu *cpu, struct sc *sc)
     else if (callee->dead || (callee->busy && !caller->oom_reason && caller->frame.arg[0] >> 4 & NOVA_CALL_NOBLOCK))
         remote_end(cpu, callee, caller, NOVA_COM_TIM);
     else if (callee->busy) {
-        chain_help(cpu, 0, callee);
-        return sc->state == SC_RUNNING ? REMOTE_BUSY : REMOTE_LEFT;
+        return remote_help(cpu, 0, callee) ? REMOTE_BUSY : REMOTE_LEFT;
     } else {
         enum nova_status status = caller->oom_reason ? NOVA_SUCCESS : message_copy(caller, callee);
         if (status == NOVA_SUCCESS && object_ref(&caller->object)) {

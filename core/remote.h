@@ -28,6 +28,13 @@ enum remote_visit {
 };
 enum remote_visit remote_visit(struct cpu *cpu, struct sc *sc);
 
+/*
+ * The running SC waits for a busy EC of this CPU: it runs the end of that one's chain, here or where that leads, or sleeps with it. 'self' tries again when its SC is
+ * resolved again. False = the SC is not running here any more. If the end of the chain is 'self' (user space has built a circle), nothing can be done: it keeps
+ * trying, interruptibly, on its own time.
+ */
+bool remote_help(struct cpu *cpu, struct ec *self, struct ec *busy);
+
 /* Ends the call of a caller on another CPU with ec's reply, whose message has been copied with this status. */
 void remote_reply(struct cpu *cpu, struct ec *ec, struct ec *caller, enum nova_status status, struct semaphore *semaphore);
 

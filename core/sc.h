@@ -40,6 +40,7 @@ struct sc {
     uint64_t ready_since, waited; /* TSC when it became ready, ticks spent so */
 
     /* A call to another CPU, see remote.h. */
+    uint8_t hops;       /* CPUs that it has gone to as a helper since it was home */
     struct ec *carried; /* the caller, a reference; 0 = at home */
 
     struct list visit; /* in the callee's visitors */

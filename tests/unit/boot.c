@@ -89,6 +89,13 @@ TEST(boot_not_executable)
     boot_fails(image.data, image.size, "execut");
 }
 
+TEST(boot_other_machine)
+{
+    struct elf_image image = default_root();
+    put16(image.data + ELF_MACHINE, 40);
+    boot_fails(image.data, image.size, "machine");
+}
+
 TEST(boot_segment_outside_the_module)
 {
     struct elf_image image = root_with(1, P_OFFSET, 12288);
@@ -209,6 +216,21 @@ TEST(boot_entry_above_user_memory)
     struct elf_image image = default_root();
     put64(image.data + ELF_ENTRY, NOVA_USER_LIMIT);
     boot_fails(image.data, image.size, "entry");
+}
+
+TEST(boot_segment_without_permissions)
+{
+    static const struct elf_segment segments[] = {
+        {1, 5, 0, ROOT_TEXT, 0, 4096, 4096},
+        {1, 0, 4096, ROOT_DATA, 0, 4096, 4096},
+    };
+    struct elf_image image = elf_write(ROOT_ENTRY, segments, 2, 8192);
+    machine_stop_hook = fatal_seen;
+    fatal_text = "segment";
+    machine_prepare(&(struct machine_options){.cpus = 1}, image.data, image.size);
+    machine_start();
+    CHECK(user_try(0, ROOT_TEXT, MMU_EXECUTE));
+    CHECK(!user_try(0, ROOT_DATA, MMU_READ));
 }
 
 TEST(boot_root_state)

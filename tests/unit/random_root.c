@@ -8,23 +8,33 @@
 
 enum { SEL_PD = 32, QUOTA = 150 };
 
+/*
+ * Lets CPU 0 go on until root runs there: large revocations open many interrupt windows, and calls of others may come to this CPU with a higher priority
+ * (a random create_ec makes handlers here, too); those just reply.
+ */
+static struct frame *root_turn(void)
+{
+    static struct frame *root;
+    if (!root)
+        root = cpu_frame(0);
+    for (unsigned i = 0; cpu_frame(0) != root; i++) {
+        if (i == 20000)
+            random_fail("root does not get its turn");
+        if (!cpu_frame(0))
+            cpu_enter(0, ENTER_CONTINUE, 0, 0, 0);
+        else if (cpu_idle(0))
+            random_fail("root sleeps");
+        else
+            random_call(&random_state[0], 0, nova_arg1(NOVA_REPLY, 0, 0), 0, 0, 0, 0);
+    }
+    return root;
+}
+
 static word root_call(unsigned number, unsigned flags, word selector, word arg2, word arg3, word arg4, word arg5)
 {
-    struct frame *root = cpu_frame(0);
-    word status = hypercall(0, nova_arg1(number, flags, selector), arg2, arg3, arg4, arg5);
-    /* Large revocations open many interrupt windows; calls of others may come to this CPU with a higher priority. */
-    for (unsigned i = 0; cpu_frame(0) != root && i < 5000; i++) {
-        if (cpu_idle(0))
-            random_fail("root sleeps");
-        if (cpu_frame(0))
-            random_call(&random_state[0], 0, nova_arg1(NOVA_REPLY, 0, 0), 0, 0, 0, 0);
-        else
-            cpu_enter(0, ENTER_CONTINUE, 0, 0, 0);
-        status = root->arg[0];
-    }
-    if (cpu_frame(0) != root)
-        random_fail("root does not get its turn");
-    return status;
+    root_turn();
+    hypercall(0, nova_arg1(number, flags, selector), arg2, arg3, arg4, arg5);
+    return root_turn()->arg[0];
 }
 
 static void must(word status)
@@ -35,6 +45,7 @@ static void must(word status)
 
 static word root_delegate(word source, word destination, word crd, word control, word window)
 {
+    root_turn();
     struct nova_utcb *utcb = user_pointer(0, NOVA_ROOT_UTCB_ADDRESS, MMU_READ | MMU_WRITE);
     utcb->items = nova_items(0, 1);
     *nova_item(utcb, 0) = (struct nova_item){crd, control};
@@ -178,5 +189,5 @@ void root_clear(void)
 struct round_base root_usage(void)
 {
     must(root_call(NOVA_PD_CTRL, NOVA_PD_QUOTA_READ, SEL_PD, 0, 0, 0, 0));
-    return (struct round_base){.used = cpu_frame(0)->arg[2], .limit = cpu_frame(0)->arg[1], .pages = page_alloc_free_pages()};
+    return (struct round_base){.used = root_turn()->arg[2], .limit = root_turn()->arg[1], .pages = page_alloc_free_pages()};
 }
