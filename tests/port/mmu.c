@@ -154,6 +154,8 @@ static uint64_t access_once(word page)
             fail("page %lx: level %d takes rights away: %llx", (unsigned long)page, level, (unsigned long long)entry);
         table = entry & ENTRY_ADDRESS;
     }
+    if (level == 1 && entry & ENTRY_LARGE)
+        fail("page %lx: the bit of large pages chooses another memory type in a small one", (unsigned long)page);
     word span = (word)1 << 9 * (level - 1), offset = page & (span - 1);
     uint64_t frame = (entry & ENTRY_ADDRESS) >> PAGE_BITS;
     if (level > (features_used >> FEATURE_PAGE_1G & 1 ? 3 : 2) || frame & (span - 1))
