@@ -150,28 +150,28 @@ TEST(boot_phoff_extremes)
 {
     struct elf_image image = default_root();
     put64(image.data + ELF_PHOFF, ~0ull);
-    boot_fails(image.data, image.size, "header");
+    boot_fails(image.data, image.size, "reach beyond the module");
 }
 
 TEST(boot_phoff_wraps)
 {
     struct elf_image image = default_root();
     put64(image.data + ELF_PHOFF, 0 - (uint64_t)ELF_PHDR);
-    boot_fails(image.data, image.size, "header");
+    boot_fails(image.data, image.size, "reach beyond the module");
 }
 
 TEST(boot_phoff_just_past_the_end)
 {
     struct elf_image image = default_root();
     put64(image.data + ELF_PHOFF, image.size - 2 * ELF_PHDR + 1);
-    boot_fails(image.data, image.size, "header");
+    boot_fails(image.data, image.size, "reach beyond the module");
 }
 
 TEST(boot_too_many_program_headers)
 {
     struct elf_image image = default_root();
     put16(image.data + ELF_PHNUM, 0xffff);
-    boot_fails(image.data, image.size, "header");
+    boot_fails(image.data, image.size, "reach beyond the module");
 }
 
 TEST(boot_program_headers_of_wrong_size)

@@ -365,6 +365,8 @@ static void split(void *unused)
         status = nova_revoke(nova_crd(NOVA_CRD_MEM, (SPLIT_AREA >> NOVA_PAGE_BITS) + i, 0, NOVA_PERM_ALL), NOVA_REVOKE_SELF, 0, 0);
     o.status = status;
     nova_sm_up(o.done);
+    for (;;) /* to return would be to use a semaphore that this PD does not have */
+        nova_sm_down(o.go, 0, 0);
 }
 
 static void test_own_account(void)
