@@ -73,7 +73,7 @@ void guest_start(const void *code, size_t size, guest_action action)
                     : nova_delegate_range(nova_pd, vm_pd, NOVA_CRD_MEM, (nova_word)guest_memory / PAGE, 0, GUEST_PAGES,
                                           NOVA_MEM_RWX, NOVA_ITEM_GUEST);
     failed = failed ? failed : nova_create_ec(vm_ec, vm_pd, test_cpu, 0, 0, 0, NOVA_EC_GLOBAL);
-    failed = failed ? failed : nova_create_sc(vm_ec + 2, vm_pd, vm_ec, nova_qpd(1, 10000));
+    failed = failed ? failed : nova_create_sc(vm_ec + 2, vm_pd, vm_ec, nova_qpd(1, 1000));
     if (failed)
         check("creation of a guest", failed, 0);
 }
@@ -147,7 +147,7 @@ static void tests(const struct nova_hip *hip)
     test_modes();
     test_control();
     if (!asked_for(hip, "tame"))
-        test_garbage(1000);
+        test_garbage(asked_for(hip, "fuzz") ? 10000 : 1000);
 }
 
 void nova_main(const struct nova_hip *hip, unsigned cpu)
