@@ -40,7 +40,8 @@ void svm_save(struct frame *frame, struct nova_state *state, word mtd, unsigned 
     struct vcpu *vcpu = vcpu_of(frame);
     struct vmcb *vmcb = vcpu->hardware;
     vcpu_common_save(vcpu, state, mtd);
-    vcpu_state_read(vcpu, state, mtd, vmcb_read);
+    if (mtd & ~(word)STATE_NO_TABLE)
+        vcpu_state_read(vcpu, state, mtd, vmcb_read);
     if (mtd & NOVA_MTD_IP) {
         state->ip = (word)vmcb->ip;
         state->inst_len = 0;
@@ -62,7 +63,8 @@ void svm_load(struct frame *frame, const struct nova_state *state, word mtd)
     struct vcpu *vcpu = vcpu_of(frame);
     struct vmcb *vmcb = vcpu->hardware;
     vcpu_common_load(vcpu, state, mtd);
-    vcpu_state_write(vcpu, state, mtd, vmcb_write);
+    if (mtd & ~(word)STATE_NO_TABLE)
+        vcpu_state_write(vcpu, state, mtd, vmcb_write);
     if (mtd & NOVA_MTD_IP)
         vmcb->ip = READ_ONCE(state->ip);
     if (mtd & NOVA_MTD_CS_SS)

@@ -62,8 +62,7 @@ static const struct {
 #endif
 };
 
-#define TABLE_MTD                                                                                                                  \
-    ((((word)1 << GROUPS) - 1) & ~(word)(NOVA_MTD_IP | NOVA_MTD_GPR_ACDB | NOVA_MTD_GPR_BSD | NOVA_MTD_GPR_R8_R15 | NOVA_MTD_INJ))
+#define TABLE_MTD ((((word)1 << GROUPS) - 1) & ~(word)STATE_NO_TABLE)
 
 static uint64_t field_read(const void *state, const struct state_place *place)
 {
