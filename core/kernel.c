@@ -150,13 +150,13 @@ struct frame *kernel_hypercall(struct cpu *cpu)
 struct frame *kernel_exception(struct cpu *cpu, unsigned vector, word error, word address)
 {
     event_raise(cpu->current, vector, error, address);
-    return kernel_leave(cpu);
+    return leave_slowly(cpu);
 }
 
 struct frame *kernel_vcpu_exit(struct cpu *cpu, unsigned event, uint64_t address)
 {
     event_raise(cpu->current, event, 0, (word)address);
-    return kernel_leave(cpu);
+    return leave_slowly(cpu);
 }
 
 struct frame *kernel_timer(struct cpu *cpu)

@@ -7,7 +7,7 @@ import pytest
 from emulator import Boot
 
 # Machine, number of CPUs, arguments of the program. Bochs ends when a guest of SVM has a triple fault, which random states lead to.
-MACHINES = [("pc", "kernel", 2, ""), ("pc-nehalem", "kernel", 1, ""), ("bochs-corei7_haswell_4770", "mb2", 1, ""),
+MACHINES = [("pc", "kernel", 2, ""), ("pc-nehalem", "kernel", 1, ""), ("bochs-corei7_haswell_4770", "mb2", 2, ""),
             ("bochs-ryzen", "mb2", 1, "tame"), pytest.param("bochs-corei5_arrandale_m520", "mb2", 1, "", marks=pytest.mark.slow),
             pytest.param("bochs-tigerlake", "mb2", 1, "", marks=pytest.mark.slow),
             pytest.param("bochs-phenom_8650_toliman", "mb2", 1, "tame", marks=pytest.mark.slow)]

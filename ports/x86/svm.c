@@ -150,7 +150,8 @@ static struct frame *svm_resume(struct x86_cpu *cpu, struct frame *frame)
         vcpu->interrupted = 0;
         return kernel_vcpu_exit(cpu->core, EXIT_VINTR, 0);
     }
-    vmcb->vintr &= ~(uint32_t)(VINTR_IRQ | VINTR_IGNORE_TPR);
+    /* All of it anew: QEMU writes something else back when it refuses a state, and without masking nothing would end the guest. */
+    vmcb->vintr = (vmcb->vintr & VINTR_TPR) | VINTR_MASKING;
     vmcb->intercepts &= ~(uint32_t)INTERCEPT_VINTR;
     if (vcpu->window) {
         vmcb->vintr |= VINTR_IRQ | VINTR_IGNORE_TPR;

@@ -40,9 +40,12 @@ void svm_save(struct frame *frame, struct nova_state *state, word mtd, unsigned 
     struct vcpu *vcpu = vcpu_of(frame);
     struct vmcb *vmcb = vcpu->hardware;
     vcpu_common_save(vcpu, state, mtd);
-    vcpu_state_read(vcpu, state, mtd, vmcb_read);
-    if (mtd & NOVA_MTD_IP)
+    if (mtd & ~(word)STATE_NO_TABLE)
+        vcpu_state_read(vcpu, state, mtd, vmcb_read);
+    if (mtd & NOVA_MTD_IP) {
+        state->ip = (word)vmcb->ip;
         state->inst_len = 0;
+    }
     if (mtd & NOVA_MTD_INJ)
         state->inj = event >= NOVA_VM_INVALID_STATE ? vcpu->inject : vcpu->interrupted;
     if (mtd & NOVA_MTD_STA) {
@@ -60,7 +63,10 @@ void svm_load(struct frame *frame, const struct nova_state *state, word mtd)
     struct vcpu *vcpu = vcpu_of(frame);
     struct vmcb *vmcb = vcpu->hardware;
     vcpu_common_load(vcpu, state, mtd);
-    vcpu_state_write(vcpu, state, mtd, vmcb_write);
+    if (mtd & ~(word)STATE_NO_TABLE)
+        vcpu_state_write(vcpu, state, mtd, vmcb_write);
+    if (mtd & NOVA_MTD_IP)
+        vmcb->ip = READ_ONCE(state->ip);
     if (mtd & NOVA_MTD_CS_SS)
         vmcb->cpl = (uint8_t)(*(uint16_t *)((char *)vmcb + VMCB_SS_ATTRIBUTES) >> 5 & 3);
     if (mtd & NOVA_MTD_EFER)

@@ -25,8 +25,9 @@
 #define DESCRIPTOR_TABLE(name, vmcb, i)                                                                                            \
     {AT(name.limit), PLACE_PLAIN, vmcb + 4, 4, 0x4810 + 2 * (i)}, { AT(name.base), PLACE_PLAIN, vmcb + 8, 8, 0x6816 + 2 * (i) }
 
-static const struct state_place sp[] = {PLAIN(sp, 0x5d8, 0x681c)}, ip[] = {PLAIN(ip, 0x578, 0x681e)},
-                                flags[] = {PLAIN(flags, 0x570, 0x6820)}, ds_es[] = {SEGMENT(ds, 0x430, 3), SEGMENT(es, 0x400, 0)},
+/* IP is not here: almost every exit and reply moves it, so svm_state.c and vmx_state.c do that themselves. */
+static const struct state_place sp[] = {PLAIN(sp, 0x5d8, 0x681c)}, flags[] = {PLAIN(flags, 0x570, 0x6820)},
+                                ds_es[] = {SEGMENT(ds, 0x430, 3), SEGMENT(es, 0x400, 0)},
                                 fs_gs[] = {SEGMENT(fs, 0x440, 4), SEGMENT(gs, 0x450, 5)},
                                 cs_ss[] = {SEGMENT(cs, 0x410, 1), SEGMENT(ss, 0x420, 2)}, tr[] = {SEGMENT(tr, 0x490, 7)},
                                 ldtr[] = {SEGMENT(ldtr, 0x470, 6)}, gdtr[] = {DESCRIPTOR_TABLE(gdtr, 0x460, 0)},
@@ -51,26 +52,17 @@ static const struct {
     unsigned count;
 } groups[GROUPS] = {
 #define GROUP(mtd, places) [__builtin_ctz(mtd)] = {places, ARRAY_SIZE(places)}
-    GROUP(NOVA_MTD_SP, sp),
-    GROUP(NOVA_MTD_IP, ip),
-    GROUP(NOVA_MTD_FLAGS, flags),
-    GROUP(NOVA_MTD_DS_ES, ds_es),
-    GROUP(NOVA_MTD_FS_GS, fs_gs),
-    GROUP(NOVA_MTD_CS_SS, cs_ss),
-    GROUP(NOVA_MTD_TR, tr),
-    GROUP(NOVA_MTD_LDTR, ldtr),
-    GROUP(NOVA_MTD_GDTR, gdtr),
-    GROUP(NOVA_MTD_IDTR, idtr),
-    GROUP(NOVA_MTD_CR, cr),
-    GROUP(NOVA_MTD_DR, dr),
-    GROUP(NOVA_MTD_SYSENTER, sysenter),
-    GROUP(NOVA_MTD_STA, sta),
-    GROUP(NOVA_MTD_PDPTE, pdpte),
+    GROUP(NOVA_MTD_SP, sp),       GROUP(NOVA_MTD_FLAGS, flags),     GROUP(NOVA_MTD_DS_ES, ds_es),
+    GROUP(NOVA_MTD_FS_GS, fs_gs), GROUP(NOVA_MTD_CS_SS, cs_ss),     GROUP(NOVA_MTD_TR, tr),
+    GROUP(NOVA_MTD_LDTR, ldtr),   GROUP(NOVA_MTD_GDTR, gdtr),       GROUP(NOVA_MTD_IDTR, idtr),
+    GROUP(NOVA_MTD_CR, cr),       GROUP(NOVA_MTD_DR, dr),           GROUP(NOVA_MTD_SYSENTER, sysenter),
+    GROUP(NOVA_MTD_STA, sta),     GROUP(NOVA_MTD_PDPTE, pdpte),
 #ifdef __x86_64__
-    GROUP(NOVA_MTD_EFER, efer),
-    GROUP(NOVA_MTD_SYSCALL, syscall),
+    GROUP(NOVA_MTD_EFER, efer),   GROUP(NOVA_MTD_SYSCALL, syscall),
 #endif
 };
+
+#define TABLE_MTD ((((word)1 << GROUPS) - 1) & ~(word)STATE_NO_TABLE)
 
 static uint64_t field_read(const void *state, const struct state_place *place)
 {
@@ -94,7 +86,7 @@ static void field_write(void *state, const struct state_place *place, uint64_t v
 
 void vcpu_state_read(struct vcpu *vcpu, struct nova_state *state, word mtd, place_reader read)
 {
-    for (mtd &= ((word)1 << GROUPS) - 1; mtd; mtd &= mtd - 1) {
+    for (mtd &= TABLE_MTD; mtd; mtd &= mtd - 1) {
         unsigned bit = bit_lowest(mtd);
         for (unsigned i = 0; i < groups[bit].count; i++)
             field_write(state, &groups[bit].first[i], read(vcpu, &groups[bit].first[i]));
@@ -103,7 +95,7 @@ void vcpu_state_read(struct vcpu *vcpu, struct nova_state *state, word mtd, plac
 
 void vcpu_state_write(struct vcpu *vcpu, const struct nova_state *state, word mtd, place_writer write)
 {
-    for (mtd &= ((word)1 << GROUPS) - 1; mtd; mtd &= mtd - 1) {
+    for (mtd &= TABLE_MTD; mtd; mtd &= mtd - 1) {
         unsigned bit = bit_lowest(mtd);
         for (unsigned i = 0; i < groups[bit].count; i++)
             write(vcpu, &groups[bit].first[i], field_read(state, &groups[bit].first[i]));

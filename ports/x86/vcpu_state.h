@@ -23,6 +23,9 @@ struct state_place {
 typedef uint64_t (*place_reader)(struct vcpu *vcpu, const struct state_place *place);
 typedef void (*place_writer)(struct vcpu *vcpu, const struct state_place *place, uint64_t value);
 
+/* Bits of an MTD that are not in the table. */
+#define STATE_NO_TABLE (NOVA_MTD_IP | NOVA_MTD_GPR_ACDB | NOVA_MTD_GPR_BSD | NOVA_MTD_GPR_R8_R15 | NOVA_MTD_INJ)
+
 /* Walks the places that mtd names. */
 void vcpu_state_read(struct vcpu *vcpu, struct nova_state *state, word mtd, place_reader read);
 void vcpu_state_write(struct vcpu *vcpu, const struct nova_state *state, word mtd, place_writer write);

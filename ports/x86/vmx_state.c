@@ -77,9 +77,12 @@ void vmx_save(struct frame *frame, struct nova_state *state, word mtd, unsigned 
     struct vcpu *vcpu = &vmx->vcpu;
     vmcs_select(vmx);
     vcpu_common_save(vcpu, state, mtd);
-    vcpu_state_read(vcpu, state, mtd, vmcs_read);
-    if (mtd & NOVA_MTD_IP)
+    if (mtd & ~(word)STATE_NO_TABLE)
+        vcpu_state_read(vcpu, state, mtd, vmcs_read);
+    if (mtd & NOVA_MTD_IP) {
+        state->ip = vmread(VMCS_GUEST_IP);
         state->inst_len = vcpu->instruction_length;
+    }
     if (mtd & NOVA_MTD_CR)
         registers_save(vmx, state);
     if (mtd & NOVA_MTD_INJ)
@@ -112,9 +115,12 @@ void vmx_load(struct frame *frame, const struct nova_state *state, word mtd)
     struct vcpu *vcpu = &vmx->vcpu;
     vmcs_select(vmx);
     vcpu_common_load(vcpu, state, mtd);
-    vcpu_state_write(vcpu, state, mtd, vmcs_write);
-    if (mtd & NOVA_MTD_IP)
+    if (mtd & ~(word)STATE_NO_TABLE)
+        vcpu_state_write(vcpu, state, mtd, vmcs_write);
+    if (mtd & NOVA_MTD_IP) {
+        vmwrite(VMCS_GUEST_IP, READ_ONCE(state->ip));
         vcpu->injected_length = (uint8_t)READ_ONCE(state->inst_len);
+    }
     if (mtd & NOVA_MTD_CR)
         registers_load(vmx, state);
     if (mtd & (NOVA_MTD_CR | NOVA_MTD_EFER | NOVA_MTD_PDPTE))

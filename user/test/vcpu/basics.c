@@ -37,13 +37,16 @@ static void registers_action(unsigned event, struct nova_utcb *utcb)
 /* mov al,5; out 80h,al; out 80h,ax; in al,84h; hlt */
 static const uint8_t ports[] = {0xb0, 0x05, 0xe6, 0x80, 0xe7, 0x80, 0xe4, 0x84, 0xf4};
 static int port_given;
+static volatile int ports_ready;
 
 static void ports_action(unsigned event, struct nova_utcb *utcb)
 {
     struct nova_state *s = &utcb->state;
-    if (event == NOVA_VM_STARTUP)
+    if (event == NOVA_VM_STARTUP) {
+        while (!ports_ready)
+            nova_ec_yield();
         state_real_mode(s);
-    else if (event == EVENT_IO) {
+    } else if (event == EVENT_IO) {
         unsigned n = event_count[EVENT_IO] + (port_given ? 1 : 0);
         check("i/o: port", last_state.qual[0] >> 16 & 0xffff, n == 3 ? 0x84 : 0x80);
         check("i/o: direction", is_svm ? last_state.qual[0] & 1 : last_state.qual[0] >> 3 & 1, n == 3);
@@ -115,13 +118,17 @@ static void vmrun_action(unsigned event, struct nova_utcb *utcb)
 void test_basics(void)
 {
     guest_run("registers", registers, sizeof registers, registers_action);
+    port_given = 0;
+    ports_ready = 1;
     guest_run("ports", ports, sizeof ports, ports_action);
     /* One port is the guest's: of "out 80h,ax" the second byte still is not. */
     port_given = 1;
+    ports_ready = 0;
     check("port 0x80 for root", nova_take_ports(0x80, 1), 0);
     guest_start(ports, sizeof ports, ports_action);
     check("port 0x80 for the guest",
           nova_delegate_range(nova_pd, vm_pd, NOVA_CRD_PIO, 0x80, 0x80, 1, NOVA_PERM_ALL, NOVA_ITEM_GUEST), 0);
+    ports_ready = 1;
     guest_wait("ports given");
     guest_end();
     guest_run("msr", msr, sizeof msr, msr_action);

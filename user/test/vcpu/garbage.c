@@ -44,6 +44,8 @@ static void action(unsigned event, struct nova_utcb *utcb)
     (void)event;
     if (!left || !--left)
         guest_done();
+    if (left % 1000 == 0)
+        nova_printf("# %u to go\n", left);
     if (!(left & 15))
         scramble(guest_memory + CODE, 256);
     state_random(&utcb->state);
@@ -58,7 +60,7 @@ void test_garbage(unsigned rounds)
     guest_start(code, sizeof code, action);
     while (left) {
         unsigned before = left;
-        nova_sm_down(semaphore, 0, nova_tsc() + (uint64_t)20 * nova_hip->tsc_khz);
+        nova_sm_down(semaphore, 0, nova_tsc() + nova_hip->tsc_khz);
         if (left == before)
             nova_ec_recall(vm_ec, 0);
     }

@@ -17,7 +17,6 @@ struct nova_state last_state;
 static guest_action action_now;
 static nova_word portals, done, hold;
 static unsigned checks, failures;
-static struct nova_thread *handler;
 
 /* Conventional memory that nova_allocate leaves alone: guests execute in it. */
 enum { QUOTA = 64, PATIENCE_MS = 3000, GUEST_PHYSICAL = 0x20000 };
@@ -73,7 +72,7 @@ void guest_start(const void *code, size_t size, guest_action action)
                     : nova_delegate_range(nova_pd, vm_pd, NOVA_CRD_MEM, (nova_word)guest_memory / PAGE, 0, GUEST_PAGES,
                                           NOVA_MEM_RWX, NOVA_ITEM_GUEST);
     failed = failed ? failed : nova_create_ec(vm_ec, vm_pd, test_cpu, 0, 0, 0, NOVA_EC_GLOBAL);
-    failed = failed ? failed : nova_create_sc(vm_ec + 2, vm_pd, vm_ec, nova_qpd(1, 10000));
+    failed = failed ? failed : nova_create_sc(vm_ec + 2, vm_pd, vm_ec, nova_qpd(1, 1000));
     if (failed)
         check("creation of a guest", failed, 0);
 }
@@ -100,25 +99,30 @@ void guest_run(const char *name, const void *code, size_t size, guest_action act
     guest_end();
 }
 
-static int start(const struct nova_hip *hip, unsigned cpu)
+/* From now on guests run on this CPU, and so does the handler of their events. */
+static int monitor_on(unsigned cpu)
 {
-    is_svm = (hip->features & NOVA_FEATURE_SVM) != 0;
-    test_cpu = cpu;
-    guest_memory = nova_map_physical(GUEST_PHYSICAL, (GUEST_PAGES + 1) * PAGE, NOVA_MEM_RWX);
-    handler = nova_thread_prepare(0, cpu);
-    portals = nova_selectors(NOVA_EVENTS_VM, NOVA_EVENTS_VM);
-    vm_pd = nova_selectors(1, 1);
-    vm_ec = nova_selectors(4, 4);
-    done = nova_selectors(2, 2);
-    hold = done + 1;
-    if (!guest_memory || !handler || nova_handler_create(handler, nova_pd, 0) || nova_create_sm(done, nova_pd, 0) ||
-        nova_create_sm(hold, nova_pd, 0))
-        return 0;
     const nova_word mtd = (((nova_word)NOVA_MTD_XSAVE << 1) - 1);
+    struct nova_thread *handler = nova_thread_prepare(0, cpu);
+    test_cpu = cpu;
+    portals = nova_selectors(NOVA_EVENTS_VM, NOVA_EVENTS_VM);
+    if (!handler || nova_handler_create(handler, nova_pd, 0))
+        return 0;
     for (unsigned i = 0; i < NOVA_EVENTS_VM; i++)
         if (nova_portal_create(portals + i, nova_pd, handler, mtd, vcpu_event, i))
             return 0;
     return 1;
+}
+
+static int start(const struct nova_hip *hip, unsigned cpu)
+{
+    is_svm = (hip->features & NOVA_FEATURE_SVM) != 0;
+    guest_memory = nova_map_physical(GUEST_PHYSICAL, (GUEST_PAGES + 1) * PAGE, NOVA_MEM_RWX);
+    vm_pd = nova_selectors(1, 1);
+    vm_ec = nova_selectors(4, 4);
+    done = nova_selectors(2, 2);
+    hold = done + 1;
+    return guest_memory && !nova_create_sm(done, nova_pd, 0) && !nova_create_sm(hold, nova_pd, 0) && monitor_on(cpu);
 }
 
 /* A word of the command line. */
@@ -139,15 +143,25 @@ static int asked_for(const struct nova_hip *hip, const char *word)
     return 0;
 }
 
-static void tests(const struct nova_hip *hip)
+static void tests(const struct nova_hip *hip, unsigned cpu)
 {
     test_basics();
     test_interrupts();
     test_memory();
     test_modes();
     test_control();
+    for (unsigned i = 0; i < nova_hip_cpus(hip); i++)
+        if (i != cpu && nova_hip_cpu(hip, i)->flags & NOVA_CPU_ONLINE) {
+            remark("guests of another CPU");
+            check("monitor on another CPU", (nova_word)monitor_on(i), 1);
+            test_basics();
+            test_interrupts();
+            test_memory();
+            break;
+        }
+    monitor_on(cpu);
     if (!asked_for(hip, "tame"))
-        test_garbage(1000);
+        test_garbage(asked_for(hip, "fuzz") ? 10000 : 1000);
 }
 
 void nova_main(const struct nova_hip *hip, unsigned cpu)
@@ -160,7 +174,7 @@ void nova_main(const struct nova_hip *hip, unsigned cpu)
     else if (!start(hip, cpu))
         check("set-up of the monitor", 0, 1);
     else
-        tests(hip);
+        tests(hip, cpu);
     nova_printf("1..%u\n# vcpu: %u checks, %u failed\n", checks, checks, failures);
     nova_emulator_exit(0x10);
 }
