@@ -52,8 +52,10 @@ static struct operation message_of(unsigned actor, word portal, bool there, bool
                           .back_items = back ? 3 : 0,
                           .del = MEM(0, 31),
                           .back_del = MEM(0, 31)};
-    for (unsigned i = 0; i < 3; i++)
-        o.item[i] = o.back_item[i] = (struct nova_item){MEM(0x5000 + 8 * i, 2), nova_control(NOVA_ITEM_DELEGATE, (word)(i + 2) << 20)};
+    for (unsigned i = 0; i < 3; i++) {
+        o.item[i] = (struct nova_item){MEM(0x5000 + 8 * i, 2), nova_control(NOVA_ITEM_DELEGATE, (word)(i + 2) << 20)};
+        o.back_item[i] = (struct nova_item){MEM(0x5000 + 8 * i, 2), nova_control(NOVA_ITEM_DELEGATE, (word)(i + 12) << 20)};
+    }
     return o;
 }
 
@@ -199,8 +201,11 @@ enum fault_result fault_run(unsigned number, unsigned k, bool pool)
             disagree("fault: %s gives status %lu", tested->name, status);
         failed = status == NOVA_QUO_OOM;
         fill();
-        if (!failed || o->arg[0] >> 8)
-            return failed ? FAULT_SEEN : FAULT_UNHARMED;
+        if (!failed)
+            operation_revoked(o);
+        else if (o->arg[0] >> 8)
+            return FAULT_SEEN; /* the semaphore may have been told already */
+        compare(!failed);
     } else {
         operation_do(o);
         failed = failures() != 0;

@@ -166,6 +166,7 @@ enum {
 /* Boots a machine with so many workers. */
 void operation_boot(unsigned workers);
 void operation_do(const struct operation *operation);
+void operation_revoked(const struct operation *operation);
 void operation_print(const struct operation *operation);
 
 /* Running out of memory needs no further reason; pages that the test holds itself. */

@@ -242,9 +242,19 @@ static void do_revoke(const struct operation *o, struct domain *me, bool forced)
     struct pages pages = semaphore ? kernel_pages(me) : plenty;
     if (!status_fits(do_hypercall(o->actor, o->arg), reasons, pages))
         return;
-    if (semaphore && semaphore->thing->kind == KIND_SM)
+    operation_revoked(o);
+}
+
+/* The model's part of a revoke that the kernel has done. */
+void operation_revoked(const struct operation *o)
+{
+    unsigned flags = o->arg[0] >> 4 & 15;
+    struct domain *me = actors[o->actor].pd;
+    struct unit *semaphore = named(me, o->arg[0] >> 8, KIND_SM, NOVA_SM_UP_PERM);
+    if (o->arg[0] >> 8 && semaphore->thing->kind == KIND_SM)
         semaphore->thing->count++;
-    model_revoke(pd, o->arg[1], self, keep);
+    struct domain *pd = flags & NOVA_REVOKE_REMOTE ? named(me, o->arg[2], KIND_PD, 0)->thing->pd : me;
+    model_revoke(pd, o->arg[1], flags & NOVA_REVOKE_SELF, flags & NOVA_REVOKE_KEEP);
 }
 
 static void do_lookup(const struct operation *o, struct domain *me)

@@ -56,10 +56,19 @@ static word root_delegate(word from, word to, word crd, unsigned flags, word hot
     return root_call(NOVA_MISC, NOVA_MISC_DELEGATE, from, nova_crd(nova_crd_type(crd), 0, 31, NOVA_PERM_ALL), to, 0, 0);
 }
 
+/* Memory and ports come in small pieces: each is the root of a tree with a lock of its own. */
+enum { PIECES = 16 };
+static void root_takes(unsigned piece)
+{
+    word page = MEMORY + 4 * piece;
+    root_delegate(SELECTOR_ROOT, SELECTOR_ROOT, nova_crd(NOVA_CRD_MEM, page, 2, 7), NOVA_ITEM_KERNEL, page);
+    root_delegate(SELECTOR_ROOT, SELECTOR_ROOT, nova_crd(NOVA_CRD_PIO, PORTS + 2 * piece, 1, 7), NOVA_ITEM_KERNEL, 0);
+}
+
 static void build(void)
 {
-    root_must(root_delegate(SELECTOR_ROOT, SELECTOR_ROOT, nova_crd(NOVA_CRD_MEM, MEMORY, 6, 7), NOVA_ITEM_KERNEL, MEMORY));
-    root_must(root_delegate(SELECTOR_ROOT, SELECTOR_ROOT, nova_crd(NOVA_CRD_PIO, PORTS, 5, 7), NOVA_ITEM_KERNEL, 0));
+    for (unsigned i = 0; i < PIECES; i++)
+        root_takes(i);
     for (unsigned n = 1; n < CPUS; n++) {
         word kept = KEPT + 16 * n;
         root_must(root_call(NOVA_CREATE_PD, 0, kept, SELECTOR_ROOT, 0, nova_quota(0, QUOTA), 0));
@@ -76,8 +85,8 @@ static void root_gives(struct random_source *random)
 {
     unsigned to = 1 + random_below(random, CPUS - 1), what = 1 + random_below(random, CPUS - 1);
     root_delegate(SELECTOR_ROOT, KEPT + 16 * to, nova_crd(NOVA_CRD_OBJ, KEPT + 16 * what, 0, 31), 0, PDS + what);
-    root_delegate(SELECTOR_ROOT, SELECTOR_ROOT, nova_crd(NOVA_CRD_MEM, MEMORY, 6, 7), NOVA_ITEM_KERNEL, MEMORY);
-    root_delegate(SELECTOR_ROOT, SELECTOR_ROOT, nova_crd(NOVA_CRD_PIO, PORTS, 5, 7), NOVA_ITEM_KERNEL, 0);
+    for (unsigned i = 0; i < 4; i++)
+        root_takes(random_below(random, PIECES));
 }
 
 static word a_pd(struct random_source *random, unsigned cpu)
@@ -178,6 +187,8 @@ static void all_at_once(void)
         if (!ready(cpu))
             disagree("parallel: the thread of CPU %u is gone", cpu);
         struct frame *frame = started[cpu] = cpu_frame(cpu);
+        for (unsigned i = 0; i < 4; i++) /* something for the TLB */
+            user_try(cpu, (word)(MEMORY + random_below(&schedule, 64)) << PAGE_BITS, MMU_READ << random_below(&schedule, 2));
         word arg[5] = {0};
         next_call(&source[cpu], cpu, arg);
         for (unsigned i = 0; i < 5; i++)
@@ -195,6 +206,8 @@ static void all_at_once(void)
             disagree("parallel: CPU %u does not return from its hypercall", cpu);
         count_status(started[cpu]->arg[0]);
     }
+    if (tlb_stale())
+        disagree("a CPU holds stale translations");
 }
 
 /* ---- the end: nothing is lost ---- */
