@@ -80,7 +80,7 @@ static struct semaphore *root_semaphore(struct pd *root)
 
 static void root_create(struct cpu *cpu)
 {
-    struct pd *root = need(pd_create(kernel_pd));
+    struct pd *root = need(pd_create(kernel_pd, &pd_type));
     struct quota *quota = &kernel_pd->account.quota;
     root->root = true;
     object_ref(&kernel_pd->object);
@@ -118,7 +118,7 @@ static void root_create(struct cpu *cpu)
 void kernel_init(void)
 {
     virtualization = hal_virtualization();
-    kernel_pd = need(pd_create(0));
+    kernel_pd = need(pd_create(0, &pd_type));
     kernel_pd->account.quota.limit = page_alloc_free_pages();
     for (unsigned i = 0; i < boot_info.cpus; i++)
         if (boot_info.cpu[i].online)

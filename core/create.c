@@ -39,7 +39,7 @@ unsigned hypercall_create_pd(struct cpu *cpu, struct ec *ec, word *arg)
         return NOVA_BAD_PAR;
     if (!pd_pay(parent))
         return NOVA_BAD_CAP;
-    struct pd *pd = pd_create(parent);
+    struct pd *pd = pd_create(parent, &pd_type);
     if (!pd) {
         object_unref(cpu, &parent->object);
         return NOVA_QUO_OOM;

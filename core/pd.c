@@ -19,7 +19,7 @@ static void spaces_init(struct pd *pd)
     range_space_init(&pd->spaces.ports, NOVA_CRD_PIO, &pd->account, &pd->mmu, pd->cpus);
 }
 
-struct pd *pd_create(struct pd *payer)
+struct pd *pd_create(struct pd *payer, const struct object_type *type)
 {
     struct pd *pd = payer ? slab_alloc(&payer->account, sizeof *pd) : page_alloc_zero(0);
     if (!pd)
@@ -30,7 +30,7 @@ struct pd *pd_create(struct pd *payer)
         return 0;
     }
     _Static_assert(sizeof *pd <= SLAB_MAX, "one object of a slab");
-    object_init(&pd->object, &pd_type, payer);
+    object_init(&pd->object, type, payer);
     account_init(&pd->account);
     spaces_init(pd);
     list_init(&pd->ecs);

@@ -26,8 +26,8 @@ struct pd {
 
 extern const struct object_type pd_type;
 
-/* A PD without quota, paid by payer (0 for the first one: straight from the pool); 0 = payer's account is exhausted. */
-struct pd *pd_create(struct pd *payer);
+/* A PD without quota, paid by payer (0 for the first one: straight from the pool); type: pd_type. 0 = payer's account is exhausted. */
+struct pd *pd_create(struct pd *payer, const struct object_type *type);
 
 /* A bounded step of the end of a PD without references: spaces are emptied, tables freed, the quota goes back to the payer. True = it is gone. */
 bool pd_destroy(struct cpu *cpu, struct pd *pd);

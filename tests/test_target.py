@@ -40,7 +40,7 @@ def test_small(built, start, arch):
 
 @pytest.mark.parametrize("arch", ARCHS)
 @pytest.mark.parametrize("cpus,icount,words", [
-    pytest.param(4, True, "seconds=3", id="4-counted"), pytest.param(4, False, "seconds=8 seed=2", id="4-parallel"),
+    pytest.param(4, True, "seconds=3", id="4-counted"), pytest.param(4, False, "seconds=8 seed=2", id="4-parallel", marks=pytest.mark.slow),
     pytest.param(1, True, "seconds=3 seed=3", id="1"), pytest.param(2, True, "seconds=5 seed=4", id="2-counted", marks=pytest.mark.slow),
     pytest.param(4, False, "seconds=300 seed=5", id="5-minutes", marks=pytest.mark.slow)])
 def test_stress(built, start, arch, cpus, icount, words):

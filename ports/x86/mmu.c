@@ -210,7 +210,8 @@ static uint64_t table_bits(enum mmu_view view, unsigned level)
 }
 
 /* Hangs an empty table into an empty entry. */
-static SELDOM uint64_t *table_add(struct mmu *mmu, enum mmu_view view, uint64_t *entry, unsigned level, struct page_reserve *reserve)
+static SELDOM uint64_t *table_add(struct mmu *mmu, enum mmu_view view, uint64_t *entry, unsigned level,
+                                  struct page_reserve *reserve)
 {
     ASSERT(reserve->count);
     uint64_t *table = page_reserve_take(reserve);

@@ -52,14 +52,15 @@ static void compare_parent(const struct unit *unit, const struct mapping *parent
 {
     if (!parent || !unit->parent) {
         if (parent || unit->parent)
-            disagree(PLACE_FORMAT "the kernel says it derives from %s, the model: %s", PLACE(unit), parent ? "something" : "nothing",
-                     text_of(unit->parent));
+            disagree(PLACE_FORMAT "the kernel says it derives from %s, the model: %s", PLACE(unit),
+                     parent ? "something" : "nothing", text_of(unit->parent));
         return;
     }
     word place = parent->base + (unit->type == NOVA_CRD_OBJ ? 0 : frame - parent->value);
     struct unit there = {.pd = owner(parent->space), .type = parent->space->type, .place = place};
     if (there.pd != unit->parent->pd || place != unit->parent->place || there.type != unit->type)
-        disagree(PLACE_FORMAT "the kernel says it derives from %s, the model: %s", PLACE(unit), text_of(&there), text_of(unit->parent));
+        disagree(PLACE_FORMAT "the kernel says it derives from %s, the model: %s", PLACE(unit), text_of(&there),
+                 text_of(unit->parent));
     if (unit->type != NOVA_CRD_OBJ && frame - parent->value >= CONTAINER(parent, const struct range, mapping)->count)
         disagree(PLACE_FORMAT "reaches beyond the range that it derives from", PLACE(unit));
 }
@@ -133,14 +134,15 @@ static void compare_range(struct domain *pd, struct range_space *space, const st
         bool memory = space->space.type == NOVA_CRD_MEM;
         unsigned views = (memory && m->flags & MAPPING_HOST ? VIEW_HOST : 0) | (m->flags & MAPPING_GUEST ? VIEW_GUEST : 0) |
                          (memory && m->flags & MAPPING_DEVICE ? VIEW_DEVICE : 0);
-        if (m->value + i != unit->frame || m->rights != unit->rights || (memory && m->type != unit->memory_type) || views != unit->views ||
-            !(m->flags & MAPPING_FIXED) != !unit->utcb_of)
-            disagree(PLACE_FORMAT "value %#lx, rights %u, type %u, flags %#x; model: %#lx, %u, %u, views %#x", PLACE(unit), m->value + i,
-                     m->rights, m->type, m->flags, unit->frame, unit->rights, unit->memory_type, unit->views);
+        if (m->value + i != unit->frame || m->rights != unit->rights || (memory && m->type != unit->memory_type) ||
+            views != unit->views || !(m->flags & MAPPING_FIXED) != !unit->utcb_of)
+            disagree(PLACE_FORMAT "value %#lx, rights %u, type %u, flags %#x; model: %#lx, %u, %u, views %#x", PLACE(unit),
+                     m->value + i, m->rights, m->type, m->flags, unit->frame, unit->rights, unit->memory_type, unit->views);
         compare_parent(unit, m->parent, unit->frame);
         if (memory)
             compare_page(unit, space->mmu);
-        else if (!allows(space->mmu->io_bitmap, unit->place) || (unit->views & VIEW_GUEST && !allows(space->mmu->io_guest, unit->place)))
+        else if (!allows(space->mmu->io_bitmap, unit->place) ||
+                 (unit->views & VIEW_GUEST && !allows(space->mmu->io_guest, unit->place)))
             disagree(PLACE_FORMAT "held, but the bitmap does not allow it", PLACE(unit));
     }
     compare_links(m);
@@ -192,7 +194,8 @@ static void compare_bitmaps(struct domain *pd)
     for (unsigned i = 0; i < space->count; i++)
         wanted += space->unit[i]->views & VIEW_GUEST ? 1 : 0;
     if (open != space->count || guest != wanted)
-        disagree("PD %u: %lu ports are open, %lu for guests, in the model %u and %lu", pd->thing->number, open, guest, space->count, wanted);
+        disagree("PD %u: %lu ports are open, %lu for guests, in the model %u and %lu", pd->thing->number, open, guest, space->count,
+                 wanted);
 }
 
 void compare(bool everything)

@@ -64,7 +64,8 @@ static unsigned script(struct scripted *at)
     struct scripted *step = at;
 #define STEP(...) *step++ = (struct scripted)__VA_ARGS__
     STEP({"memory from the kernel", 0, delegate_of(SELECTOR_ROOT, SELECTOR_ROOT, MEM(0x5000, 6), NOVA_ITEM_KERNEL, 0x5000)});
-    STEP({"memory from the kernel, all views", 0, delegate_of(SELECTOR_ROOT, SELECTOR_ROOT, MEM(0x6000, 4), NOVA_ITEM_KERNEL | VIEWS, 1 << 28)});
+    STEP({"memory from the kernel, all views", 0,
+          delegate_of(SELECTOR_ROOT, SELECTOR_ROOT, MEM(0x6000, 4), NOVA_ITEM_KERNEL | VIEWS, 1 << 28)});
     STEP({"create_pd", 0, call_of(0, NOVA_CREATE_PD, 0, A, SELECTOR_ROOT, 0, nova_quota(0, LIMIT + 80), 0)});
     STEP({"create_pd with capabilities", A, call_of(0, NOVA_CREATE_PD, 0, B, A, OBJ(A, 0), nova_quota(0, 60), 0)});
     STEP({"create_sm", A, call_of(0, NOVA_CREATE_SM, 0, SM, A, 1, 0, 0)});

@@ -24,8 +24,16 @@ enum { MEMORY = 0x53c0, MEMORY_SIZE = 0x80, SELECTORS = 0x80 };
 /* Places where the kernel's tables begin and end. */
 static word edge(struct random_source *random, unsigned type)
 {
-    static const word memory[] = {0,           0x1f8,        0x3fff8,       0x7fffff8, (word)1 << 27, ((word)1 << 36) - 4, (word)1 << 36,
-                                  (NOVA_USER_LIMIT >> 12) - 8, NOVA_USER_LIMIT >> 12, ((word)1 << 52) - 8};
+    static const word memory[] = {0,
+                                  0x1f8,
+                                  0x3fff8,
+                                  0x7fffff8,
+                                  (word)1 << 27,
+                                  ((word)1 << 36) - 4,
+                                  (word)1 << 36,
+                                  (NOVA_USER_LIMIT >> 12) - 8,
+                                  NOVA_USER_LIMIT >> 12,
+                                  ((word)1 << 52) - 8};
     static const word objects[] = {0x3c, 0x7ffc, 0x8000, 0x3fffc, 0x40000, 0xfffffc, 0x1000000, 0x1fffffc};
     word place = random_below(random, 8);
     switch (type) {
@@ -48,7 +56,10 @@ static word any_place(struct random_source *random, const struct domain *pd, uns
                                   : random_below(random, SELECTORS);
 }
 
-static unsigned any_type(struct random_source *random) { return (unsigned[]){1, 1, 1, 1, 2, 2, 3, 3, 3, 3}[random_below(random, 10)]; }
+static unsigned any_type(struct random_source *random)
+{
+    return (unsigned[]){1, 1, 1, 1, 2, 2, 3, 3, 3, 3}[random_below(random, 10)];
+}
 
 static unsigned any_mask(struct random_source *random)
 {
@@ -58,14 +69,18 @@ static unsigned any_mask(struct random_source *random)
 static unsigned any_order(struct random_source *random)
 {
     unsigned choice = random_below(random, 100);
-    return choice < 50 ? random_below(random, 3) : choice < 90 ? random_below(random, 6) : choice < 98 ? random_below(random, 9) : random_below(random, 32);
+    return choice < 50   ? random_below(random, 3)
+           : choice < 90 ? random_below(random, 6)
+           : choice < 98 ? random_below(random, 9)
+                         : random_below(random, 32);
 }
 
 static word any_crd(struct random_source *random, const struct domain *pd, unsigned type)
 {
     if (chance(random, 1))
         return random_next(random);
-    return nova_crd(chance(random, 2) ? random_below(random, 4) : type, any_place(random, pd, type), any_order(random), any_mask(random));
+    return nova_crd(chance(random, 2) ? random_below(random, 4) : type, any_place(random, pd, type), any_order(random),
+                    any_mask(random));
 }
 
 /* A selector of an object of this kind, if the PD has one (or of another). */
@@ -110,7 +125,8 @@ static word any_window(struct random_source *random, const struct domain *pd, un
 }
 
 /* A unit that came from the other PD, to be translated back; 0 = none found. */
-static const struct unit *unit_from(struct random_source *random, const struct domain *pd, const struct domain *other, unsigned type)
+static const struct unit *unit_from(struct random_source *random, const struct domain *pd, const struct domain *other,
+                                    unsigned type)
 {
     const struct space_of_units *space = &pd->space[type];
     unsigned start = space->count ? random_below(random, space->count) : 0;
@@ -129,10 +145,13 @@ static struct nova_item any_item(struct random_source *random, const struct doma
     unsigned flags = chance(random, 30) ? random_below(random, 4) << 8 : 0;
     word crd = any_crd(random, from, type), hotspot = any_place(random, to, type);
     if (chance(random, 40))
-        hotspot = type == NOVA_CRD_OBJ ? random_below(random, SELECTORS) : type == NOVA_CRD_MEM ? MEMORY + random_below(random, MEMORY_SIZE) : hotspot;
+        hotspot = type == NOVA_CRD_OBJ   ? random_below(random, SELECTORS)
+                  : type == NOVA_CRD_MEM ? MEMORY + random_below(random, MEMORY_SIZE)
+                                         : hotspot;
     const struct unit *back = kind != NOVA_ITEM_DELEGATE && chance(random, 80) ? unit_from(random, from, to, type) : 0;
     if (back)
-        return (struct nova_item){nova_crd(type, back->place, any_order(random), any_mask(random)), nova_control(kind | flags, hotspot)};
+        return (struct nova_item){nova_crd(type, back->place, any_order(random), any_mask(random)),
+                                  nova_control(kind | flags, hotspot)};
     if (from->root ? chance(random, 25) : chance(random, 2)) {
         flags |= NOVA_ITEM_KERNEL | (chance(random, 30) ? NOVA_ITEM_WRITE_COMBINE : 0);
         /* Of the kernel's own there is a lot: not too much at once. */
@@ -237,7 +256,8 @@ static void make_create(struct random_source *random, struct operation *o, const
         break;
     }
     case NOVA_CREATE_EC: {
-        word page = chance(random, 80) ? 0x40000 + random_below(random, 16) : any_place(random, domain_at(me, o->arg[1]), NOVA_CRD_MEM);
+        word page =
+            chance(random, 80) ? 0x40000 + random_below(random, 16) : any_place(random, domain_at(me, o->arg[1]), NOVA_CRD_MEM);
         struct unit *above = unit_find(me, NOVA_CRD_OBJ, selector + 1);
         bool global = chance(random, 40);
         /* Threads with an out-of-memory portal need somebody who answers. */

@@ -43,6 +43,8 @@ static void check_mapping(const struct mapping *m, const struct space *space)
         disagree("the mapping at %#lx is something else than its parent at %#lx", m->base, parent->base);
 }
 
+unsigned long mappings_seen;
+
 static void check_tables(const struct range_space *space)
 {
     static const uint8_t flag[MMU_VIEWS] = {MAPPING_HOST, MAPPING_GUEST, MAPPING_DEVICE};
@@ -53,6 +55,7 @@ static void check_tables(const struct range_space *space)
         if (m->base < at)
             disagree("ranges overlap at %#lx", m->base);
         check_mapping(m, &space->space);
+        mappings_seen += m->parent != 0;
         for (unsigned view = 0; view < MMU_VIEWS && space->space.type == NOVA_CRD_MEM; view++) {
             wanted[view] += m->flags & flag[view] ? range->count : 0;
             for (word i = 0; i < range->count && m->flags & flag[view]; i++) {
@@ -142,7 +145,8 @@ word root_next(unsigned type, word place)
     const struct spaces *spaces = &cpu_core(0)->current->pd->spaces;
     if (type == NOVA_CRD_OBJ) {
         word end = (word)1 << SELECTOR_BITS;
-        while ((place = object_space_skip(&spaces->objects, place, end)) < end && !object_space_slot(&spaces->objects, place)->value)
+        while ((place = object_space_skip(&spaces->objects, place, end)) < end &&
+               !object_space_slot(&spaces->objects, place)->value)
             place++;
         return place < end ? place : ~(word)0;
     }
@@ -154,7 +158,8 @@ word pages_of_spaces(const struct spaces *spaces)
 {
     const struct mmu *mmu = spaces->memory.mmu;
     const struct object_space *space = &spaces->objects;
-    word sum = (mmu->io_bitmap ? 1 << IO_BITMAP_ORDER : 0) + (mmu->io_guest ? 1 << IO_GUEST_ORDER : 0), end = (word)1 << SELECTOR_BITS;
+    word sum = (mmu->io_bitmap ? 1 << IO_BITMAP_ORDER : 0) + (mmu->io_guest ? 1 << IO_GUEST_ORDER : 0),
+         end = (word)1 << SELECTOR_BITS;
     sum += mmu_tables(mmu);
     word uppers = space->root ? space->root & HEIGHT_MASK : 0, last = ~(word)0;
     sum += uppers == 2 ? 1 : 0;

@@ -80,12 +80,24 @@ static int child_status(void (*function)(void *), void *argument, bool silent)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static bool in_child(void (*function)(void *), void *argument, bool silent) { return child_status(function, argument, silent) == 0; }
+static bool in_child(void (*function)(void *), void *argument, bool silent)
+{
+    return child_status(function, argument, silent) == 0;
+}
 
 static void report(void)
 {
-    static const char *const name[] = {"call", "reply", "create_pd", "create_ec", "create_sc", "create_pt", "create_sm", "revoke", "misc",
-                                       [NOVA_PT_CTRL] = "pt_ctrl", [NOVA_PD_CTRL] = "pd_ctrl"};
+    static const char *const name[] = {"call",
+                                       "reply",
+                                       "create_pd",
+                                       "create_ec",
+                                       "create_sc",
+                                       "create_pt",
+                                       "create_sm",
+                                       "revoke",
+                                       "misc",
+                                       [NOVA_PT_CTRL] = "pt_ctrl",
+                                       [NOVA_PD_CTRL] = "pd_ctrl"};
     for (unsigned i = 0; i < NOVA_HYPERCALLS; i++)
         if (i < sizeof name / sizeof *name && name[i]) {
             printf("# %s:", name[i]);
@@ -235,7 +247,8 @@ static int parallel(const char *mode)
 {
     use_threads = strcmp(mode, "--threads") == 0;
     bool good = in_child(parallel_child, 0, false);
-    printf("%sok model several CPUs%s, seed %llu: %lu times at once\n", good ? "" : "not ", use_threads ? " as threads" : "", seed, wanted);
+    printf("%sok model several CPUs%s, seed %llu: %lu times at once\n", good ? "" : "not ", use_threads ? " as threads" : "", seed,
+           wanted);
     if (!good)
         printf("#   again: model %s %llu %lu\n", mode, seed, wanted);
     return !good;

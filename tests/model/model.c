@@ -308,8 +308,8 @@ static bool kernel_offers(unsigned type, word place, struct offer *offer)
     return true;
 }
 
-static void unit_receive(struct domain *to, word place, const struct piece *piece, word control, const struct offer *offer, bool kernel,
-                         bool (*attempt)(const struct unit *))
+static void unit_receive(struct domain *to, word place, const struct piece *piece, word control, const struct offer *offer,
+                         bool kernel, bool (*attempt)(const struct unit *))
 {
     unsigned rights = offer->rights & piece->mask;
     bool virtual = boot_info.features & (NOVA_FEATURE_VMX | NOVA_FEATURE_SVM), dma = boot_info.features & NOVA_FEATURE_IOMMU;
@@ -335,7 +335,8 @@ static void unit_receive(struct domain *to, word place, const struct piece *piec
         unit->memory_type = control & NOVA_ITEM_WRITE_COMBINE ? MEMORY_WRITE_COMBINE : 0;
 }
 
-word model_delegate(struct domain *from, struct domain *to, word crd, word control, word window, bool (*attempt)(const struct unit *))
+word model_delegate(struct domain *from, struct domain *to, word crd, word control, word window,
+                    bool (*attempt)(const struct unit *))
 {
     struct piece piece;
     struct offer offer;
@@ -391,7 +392,8 @@ bool model_translates(struct domain *from, struct domain *to, word crd, word win
 {
     unsigned type = nova_crd_type(crd), mask = nova_crd_perm(crd) & nova_crd_perm(window), order = nova_crd_order(crd);
     word place = nova_crd_base(crd), first, last, ifirst, ilast;
-    struct unit *held = type && type == nova_crd_type(window) && crd_units(window, &first, &last) ? unit_find(from, type, place) : 0;
+    struct unit *held =
+        type && type == nova_crd_type(window) && crd_units(window, &first, &last) ? unit_find(from, type, place) : 0;
     if (!held || !(held->rights & mask))
         return !result;
     unsigned rights = held->rights & mask;

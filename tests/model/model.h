@@ -14,7 +14,7 @@
 #include <nova/utcb.h>
 
 enum { LARGE_ORDER = 3 }; /* large pages of 8 pages, so that most delegations meet them */
-enum { TYPES = 4 }; /* spaces by NOVA_CRD_*; 0 is not used */
+enum { TYPES = 4 };       /* spaces by NOVA_CRD_*; 0 is not used */
 enum { VIEW_HOST = 1, VIEW_GUEST = 2, VIEW_DEVICE = 4 };
 enum kind { KIND_PD = NOVA_PD, KIND_EC, KIND_SC, KIND_PT, KIND_SM, KIND_SIGNAL, KIND_INTERRUPT };
 
@@ -37,7 +37,7 @@ struct thing {
 /* One page, port or selector that a PD holds. */
 struct unit {
     struct domain *pd;
-    word place, frame; /* frame: what it is: physical page, port */
+    word place, frame;             /* frame: what it is: physical page, port */
     struct thing *thing, *utcb_of; /* utcb_of: cannot be delegated or revoked */
     struct unit *parent, *child, *next, *prev;
     uint8_t type, rights, views, memory_type;
@@ -90,7 +90,8 @@ struct piece {
 };
 bool model_piece(word crd, word control, word window, struct piece *piece);
 /* from = 0: the kernel's own. Returns the result CRD. attempt: called for each unit that would appear; false = leave it out. */
-word model_delegate(struct domain *from, struct domain *to, word crd, word control, word window, bool (*attempt)(const struct unit *));
+word model_delegate(struct domain *from, struct domain *to, word crd, word control, word window,
+                    bool (*attempt)(const struct unit *));
 void model_revoke(struct domain *pd, word crd, bool self, bool keep);
 /* Is this result of a translation right? */
 bool model_translates(struct domain *from, struct domain *to, word crd, word window, word result);
@@ -194,6 +195,7 @@ const char *fault_name(unsigned number);
 /* ---- invariant.c: what is true of the kernel's state without any model ---- */
 struct spaces;
 void invariants(void);
+extern unsigned long mappings_seen; /* delegated ranges that it looked at so far */
 /* Table pages of the spaces of a PD. */
 word pages_of_spaces(const struct spaces *spaces);
 /* First place at or above this one that root holds something at; all ones = none. */

@@ -211,7 +211,8 @@ static bool touches_kept(const struct domain *pd, word crd)
 {
     word first, last;
     return pd->root && nova_crd_type(crd) == NOVA_CRD_OBJ && crd_units(crd, &first, &last) &&
-           ((first < KEEP + (1 << KEEP_ORDER) && last >= KEEP) || (first < SELECTOR_ROOT + NOVA_ROOT_CAPS && last >= SELECTOR_ROOT));
+           ((first < KEEP + (1 << KEEP_ORDER) && last >= KEEP) ||
+            (first < SELECTOR_ROOT + NOVA_ROOT_CAPS && last >= SELECTOR_ROOT));
 }
 
 /*
@@ -223,7 +224,8 @@ static bool loses_domains(const struct domain *pd, word crd, bool keep)
     word first, last;
     if (!keep || nova_crd_type(crd) != NOVA_CRD_OBJ || !crd_units(crd, &first, &last))
         return false;
-    for (struct unit *unit = unit_above(pd, NOVA_CRD_OBJ, first); unit && unit->place <= last; unit = unit_above(pd, NOVA_CRD_OBJ, unit->place + 1))
+    for (struct unit *unit = unit_above(pd, NOVA_CRD_OBJ, first); unit && unit->place <= last;
+         unit = unit_above(pd, NOVA_CRD_OBJ, unit->place + 1))
         if (unit->thing->kind == KIND_PD && !unit->parent && unit->child)
             return true;
     return false;
@@ -316,7 +318,8 @@ static void model_items(const struct message *message)
         bool found = false, take_over = message->short_of_memory;
         if (kind == NOVA_ITEM_TRANSLATE || kind == NOVA_ITEM_EITHER) {
             bool may_fail = model_translates(message->from, message->to, crd, message->xlt, 0);
-            found = out && !message->short_of_memory ? kind == NOVA_ITEM_TRANSLATE || !(out->control & NOVA_ITEM_DELEGATE) : !may_fail;
+            found =
+                out && !message->short_of_memory ? kind == NOVA_ITEM_TRANSLATE || !(out->control & NOVA_ITEM_DELEGATE) : !may_fail;
             if (found && out && !message->short_of_memory &&
                 !model_translates(message->from, message->to, crd, message->xlt, result))
                 disagree("item %u: %#lx through window %#lx is translated to %#lx", i, crd, message->xlt, result);
@@ -329,8 +332,9 @@ static void model_items(const struct message *message)
         }
         if (kind == NOVA_ITEM_DELEGATE || (kind == NOVA_ITEM_EITHER && !found)) {
             bool kernel = control & NOVA_ITEM_KERNEL && message->from->root;
-            wanted = model_delegate(kernel ? 0 : message->from, message->to, crd, kernel ? control : control & ~(word)NOVA_ITEM_WRITE_COMBINE,
-                                    message->del, take_over ? kernel_has : 0);
+            wanted = model_delegate(kernel ? 0 : message->from, message->to, crd,
+                                    kernel ? control : control & ~(word)NOVA_ITEM_WRITE_COMBINE, message->del,
+                                    take_over ? kernel_has : 0);
             control |= NOVA_ITEM_DELEGATE;
             delegations += wanted != 0;
         }
@@ -412,7 +416,8 @@ static void do_call(const struct operation *o, const struct actor *me)
     status = caller->arg[0];
     counts[NOVA_REPLY][status <= NOVA_QUO_OOM ? status : NOVA_BAD_HYP]++;
     status_fits(status, 0, pages);
-    model_items(&(struct message){callee->pd, me->pd, o->back_items, o->back_item, o->back_xlt, o->back_del, mine, status == NOVA_QUO_OOM});
+    model_items(
+        &(struct message){callee->pd, me->pd, o->back_items, o->back_item, o->back_xlt, o->back_del, mine, status == NOVA_QUO_OOM});
 }
 
 /* What a thread can really reach, through its CPU's TLB. */
@@ -425,8 +430,8 @@ static void do_touch(const struct operation *o, const struct actor *me)
         unsigned rights = tlb_lookup(o->actor, mmu_active(o->actor), page, o->rights, &frame);
         unsigned wanted = memory ? memory->rights | MMU_READ : 0;
         if (((rights ^ wanted) & o->rights) || ((rights & o->rights) && frame != memory->frame))
-            disagree("CPU %u, page %#lx: access with rights %u finds %u and frame %#llx; model: %u, %#lx", o->actor, page, o->rights,
-                     rights, (unsigned long long)frame, wanted, memory ? memory->frame : 0);
+            disagree("CPU %u, page %#lx: access with rights %u finds %u and frame %#llx; model: %u, %#lx", o->actor, page,
+                     o->rights, rights, (unsigned long long)frame, wanted, memory ? memory->frame : 0);
     }
     if (user_port(o->actor, (unsigned)port) != !!io)
         disagree("CPU %u, port %#lx: %s", o->actor, port, io ? "cannot be used" : "can be used, nobody holds it");
@@ -442,10 +447,11 @@ static void root_does(unsigned number, unsigned flags, word selector, word a2, w
 
 static void give(word pd, word from, word to)
 {
-    struct operation step = {.action = DELEGATE,
-                             .arg = {nova_arg1(NOVA_MISC, NOVA_MISC_DELEGATE, SELECTOR_ROOT), nova_crd(NOVA_CRD_OBJ, 0, 31, 31), pd},
-                             .items = 1,
-                             .item = {{nova_crd(NOVA_CRD_OBJ, from, 0, 31), nova_control(NOVA_ITEM_DELEGATE, to)}}};
+    struct operation step = {
+        .action = DELEGATE,
+        .arg = {nova_arg1(NOVA_MISC, NOVA_MISC_DELEGATE, SELECTOR_ROOT), nova_crd(NOVA_CRD_OBJ, 0, 31, 31), pd},
+        .items = 1,
+        .item = {{nova_crd(NOVA_CRD_OBJ, from, 0, 31), nova_control(NOVA_ITEM_DELEGATE, to)}}};
     operation_do(&step);
 }
 
@@ -479,7 +485,8 @@ static void worker_make(unsigned n)
     if (!named(root_domain, pd, KIND_PD, 0))
         return;
     give(pd, pd, SELECTOR_OWN_PD);
-    root_does(NOVA_CREATE_PT, 0, kept + KEPT_STARTUP, SELECTOR_ROOT, KEEP + KEEP_EACH * STARTUP_HANDLERS + n, NOVA_MTD_IP, HANDLER_IP);
+    root_does(NOVA_CREATE_PT, 0, kept + KEPT_STARTUP, SELECTOR_ROOT, KEEP + KEEP_EACH * STARTUP_HANDLERS + n, NOVA_MTD_IP,
+              HANDLER_IP);
     give(pd, kept + KEPT_STARTUP, EVENTS + NOVA_EVENT_STARTUP);
     for (unsigned i = 0; i < HANDLERS; i++) {
         unsigned caller = caller_of(n, i);
@@ -506,7 +513,6 @@ static void revoke_forced(word crd, unsigned flags, word pd)
     do_revoke(&step, root_domain, true);
     compare(false);
 }
-
 
 /* ---- the end of all, and the beginning ---- */
 
@@ -608,7 +614,10 @@ static void import_object(unsigned index, struct thing *thing, unsigned permissi
 
 void operation_boot(unsigned workers)
 {
-    machine_prepare(&(struct machine_options){.cpus = WORKERS + 1, .features = NOVA_FEATURE_VMX | NOVA_FEATURE_IOMMU, .large_order = LARGE_ORDER}, 0, 0);
+    machine_prepare(&(struct machine_options){.cpus = WORKERS + 1,
+                                              .features = NOVA_FEATURE_VMX | NOVA_FEATURE_IOMMU,
+                                              .large_order = LARGE_ORDER},
+                    0, 0);
     if (!machine_start())
         disagree("the machine does not start");
     root_domain = domain_new(0, 0);
@@ -643,7 +652,8 @@ void operation_print(const struct operation *o)
     printf("#   %u: %s %lu flags %lu selector %#lx: %#lx %#lx %#lx %#lx\n", o->actor, actions[o->action], o->arg[0] & 15,
            o->arg[0] >> 4 & 15, o->arg[0] >> 8, o->arg[1], o->arg[2], o->arg[3], o->arg[4]);
     for (unsigned i = 0; i < o->items; i++)
-        printf("#      item crd %#lx control %#lx; windows xlt %#lx del %#lx\n", o->item[i].crd, o->item[i].control, o->xlt, o->del);
+        printf("#      item crd %#lx control %#lx; windows xlt %#lx del %#lx\n", o->item[i].crd, o->item[i].control, o->xlt,
+               o->del);
     for (unsigned i = 0; i < o->back_items; i++)
         printf("#      back crd %#lx control %#lx; windows xlt %#lx del %#lx\n", o->back_item[i].crd, o->back_item[i].control,
                o->back_xlt, o->back_del);

@@ -10,7 +10,17 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { CPUS = 4, ROUND = 40, MEMORY = 0x5200, PORTS = 0x300, PDS = 0x100, KEPT = 0x1000, OBJECTS = 0x40, QUOTA = 150, THREAD_UTCB = 0x50000 };
+enum {
+    CPUS = 4,
+    ROUND = 40,
+    MEMORY = 0x5200,
+    PORTS = 0x300,
+    PDS = 0x100,
+    KEPT = 0x1000,
+    OBJECTS = 0x40,
+    QUOTA = 150,
+    THREAD_UTCB = 0x50000
+};
 
 static struct random_source source[CPUS];
 static unsigned long statuses[NOVA_QUO_OOM + 2];
@@ -113,7 +123,9 @@ static void next_call(struct random_source *random, unsigned cpu, word *arg)
     if (choice < 45) {
         word crd = a_crd(random);
         bool objects = nova_crd_type(crd) == NOVA_CRD_OBJ;
-        word hotspot = random_below(random, 3) ? nova_crd_base(crd) : objects ? OBJECTS + random_below(random, 32) : MEMORY + random_below(random, 64);
+        word hotspot = random_below(random, 3) ? nova_crd_base(crd)
+                       : objects               ? OBJECTS + random_below(random, 32)
+                                               : MEMORY + random_below(random, 64);
         struct nova_utcb *utcb = utcb_at(cpu, own_utcb(cpu));
         utcb->items = nova_items(0, 1);
         *nova_item(utcb, 0) = (struct nova_item){crd, nova_control(NOVA_ITEM_DELEGATE, hotspot)};
@@ -160,7 +172,10 @@ static void next_call(struct random_source *random, unsigned cpu, word *arg)
     }
 }
 
-static void count_status(word status) { __atomic_fetch_add(&statuses[status <= NOVA_QUO_OOM ? status : NOVA_QUO_OOM + 1], 1, __ATOMIC_RELAXED); }
+static void count_status(word status)
+{
+    __atomic_fetch_add(&statuses[status <= NOVA_QUO_OOM ? status : NOVA_QUO_OOM + 1], 1, __ATOMIC_RELAXED);
+}
 
 /* ---- one thread drives all ---- */
 
@@ -241,8 +256,9 @@ static void check_account(void)
         return;
     }
     if (all != base_all || pages.limit != base_pages.limit || pages.used - tables != base_pages.used - base_tables)
-        disagree("parallel: all is destroyed; pages %lu (at first %lu), root's limit %lu (%lu), used %lu less tables %lu (%lu, %lu)", all,
-                 base_all, pages.limit, base_pages.limit, pages.used, tables, base_pages.used, base_tables);
+        disagree(
+            "parallel: all is destroyed; pages %lu (at first %lu), root's limit %lu (%lu), used %lu less tables %lu (%lu, %lu)",
+            all, base_all, pages.limit, base_pages.limit, pages.used, tables, base_pages.used, base_tables);
 }
 
 /* ---- a thread for each CPU ---- */
@@ -329,7 +345,10 @@ void parallel_run(unsigned long long seed, unsigned long steps, bool threads)
     for (unsigned cpu = 0; cpu < CPUS; cpu++)
         source[cpu].state = seed * 1000 + cpu;
     schedule.state = ~seed;
-    machine_prepare(&(struct machine_options){.cpus = CPUS, .threads = threads, .features = NOVA_FEATURE_VMX | NOVA_FEATURE_IOMMU, .large_order = LARGE_ORDER}, 0, 0);
+    machine_prepare(
+        &(struct machine_options){
+            .cpus = CPUS, .threads = threads, .features = NOVA_FEATURE_VMX | NOVA_FEATURE_IOMMU, .large_order = LARGE_ORDER},
+        0, 0);
     if (!machine_start())
         disagree("the machine does not start");
     root_clear();
@@ -344,5 +363,5 @@ void parallel_run(unsigned long long seed, unsigned long steps, bool threads)
     printf("# statuses:");
     for (unsigned i = 0; i <= NOVA_QUO_OOM + 1; i++)
         printf(" %lu", statuses[i]);
-    printf("; gave way %llu times\n", (unsigned long long)yields);
+    printf("; %lu delegated ranges looked at; gave way %llu times\n", mappings_seen, (unsigned long long)yields);
 }

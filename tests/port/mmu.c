@@ -353,7 +353,8 @@ static void space_map(struct space *space)
     if (segment.count > user_pages - segment.page || space->segments > SEGMENTS - 4)
         return;
     for (unsigned i = 0; i < space->segments; i++)
-        if (segment.page < space->segment[i].page + space->segment[i].count && space->segment[i].page < segment.page + segment.count)
+        if (segment.page < space->segment[i].page + space->segment[i].count &&
+            space->segment[i].page < segment.page + segment.count)
             return;
     /* Most often so that page and frame are aligned alike. */
     segment.frame = next_frame;
@@ -550,7 +551,7 @@ static void test_split(void)
         expect_pages(space, giant + 2 * PAGES_1G + 1, 1, MMU_READ, 2);
         expect_pages(space, giant + 3 * PAGES_1G + 1, PAGES_2M, 0, 3);
         expect_pages(space, giant + 4 * PAGES_1G + 1, PAGES_1G, 0, 4);
-            }
+    }
     active[0] = 0;
     space_destroy(space);
     printf("ok %s\n", phase);
