@@ -95,23 +95,24 @@ static void root_gives(struct random_source *random)
 {
     unsigned to = 1 + random_below(random, CPUS - 1), what = 1 + random_below(random, CPUS - 1);
     root_delegate(SELECTOR_ROOT, KEPT + 16 * to, nova_crd(NOVA_CRD_OBJ, KEPT + 16 * what, 0, 31), 0, PDS + what);
-    for (unsigned i = 0; i < 4; i++)
+    for (unsigned i = 0; i < 8; i++)
         root_takes(random_below(random, PIECES));
 }
 
 static word a_pd(struct random_source *random, unsigned cpu)
 {
     unsigned n = 1 + random_below(random, CPUS - 1);
-    return cpu ? PDS + n : random_below(random, 3) ? KEPT + 16 * n : SELECTOR_ROOT;
+    return cpu ? PDS + n : random_below(random, 2) ? KEPT + 16 * n : SELECTOR_ROOT;
 }
 
 static word a_crd(struct random_source *random)
 {
-    unsigned mask = random_below(random, 2) ? NOVA_PERM_ALL : random_below(random, 32), order = random_below(random, 4);
+    unsigned mask = random_below(random, 2) ? NOVA_PERM_ALL : random_below(random, 32),
+             order = random_below(random, random_below(random, 8) ? 3 : 6);
     switch (random_below(random, 4)) {
     case 0: return nova_crd(NOVA_CRD_PIO, PORTS + random_below(random, 32), order, mask);
     case 1: return nova_crd(NOVA_CRD_OBJ, OBJECTS + random_below(random, 32), order, mask);
-    default: return nova_crd(NOVA_CRD_MEM, MEMORY + random_below(random, 64), random_below(random, 6), mask);
+    default: return nova_crd(NOVA_CRD_MEM, MEMORY + random_below(random, 64), order, mask);
     }
 }
 
@@ -120,7 +121,7 @@ static void next_call(struct random_source *random, unsigned cpu, word *arg)
 {
     unsigned choice = random_below(random, 100);
     word selector = OBJECTS + random_below(random, 32);
-    if (choice < 45) {
+    if (choice < 60) {
         word crd = a_crd(random);
         bool objects = nova_crd_type(crd) == NOVA_CRD_OBJ;
         word hotspot = random_below(random, 3) ? nova_crd_base(crd)
@@ -132,7 +133,7 @@ static void next_call(struct random_source *random, unsigned cpu, word *arg)
         arg[0] = nova_arg1(NOVA_MISC, NOVA_MISC_DELEGATE, a_pd(random, cpu));
         arg[1] = nova_crd(nova_crd_type(crd), 0, 31, random_below(random, 2) ? NOVA_PERM_ALL : random_below(random, 32));
         arg[2] = a_pd(random, cpu);
-    } else if (choice < 75) {
+    } else if (choice < 76) {
         unsigned flags = random_below(random, 8);
         arg[1] = a_crd(random);
         arg[2] = a_pd(random, cpu);
@@ -329,7 +330,7 @@ static void run_coroutines(unsigned long steps)
     for (unsigned cpu = 1; cpu < CPUS; cpu++)
         start_up(cpu);
     for (unsigned long i = 0; i < steps; i++) {
-        if (i % 8 == 0)
+        if (i % 2 == 0)
             root_gives(&schedule);
         all_at_once();
         if (i % ROUND == 0)

@@ -10,7 +10,7 @@
 
 MODEL_OBJECTS := $(patsubst %.c,$(OUT)/obj/%.o,$(call find,tests/model/*.c))
 STEPS ?= 100000
-ROUNDS ?= 4000
+ROUNDS ?= 20000
 MODEL_TESTS := "$(OUT)/test/model $(SEED) $(STEPS)" "$(OUT)/test/model --fault" "$(OUT)/test/model --parallel $(SEED) $(ROUNDS)"
 TEST_PROGRAMS += $(OUT)/test/model
 

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files share that do one random step: operation.c and creation.c.
+ */
+#ifndef TESTS_MODEL_OPERATION_H
+#define TESTS_MODEL_OPERATION_H
+
+#include "model.h"
+
+/* Pages that a step may need at most: with fewer left it may run short. */
+enum { OOM_ROOM = 64 };
+
+#define BIT(status) (1u << (status))
+
+/* An account that cannot run short. */
+extern const struct pages plenty;
+
+/* A hypercall of the current thread of a CPU, counted. */
+word do_hypercall(unsigned cpu, const word *arg);
+
+/* The status is one of those that the model found reason for; 'payer' has so little left that memory may have been short. */
+bool status_fits(word status, unsigned reasons, struct pages payer);
+
+/* What a selector names, if it is of this kind with these permissions; else 0. */
+struct unit *named(const struct domain *pd, word selector, unsigned kind, unsigned permissions);
+
+/* The UTCB of a living EC. */
+struct nova_utcb *utcb_of(const struct thing *ec);
+
+/* Of creation.c, for other steps. */
+struct pages pages_of(const struct unit *pd);
+word room_of(struct pages pages);
+
+/* The creating hypercalls. */
+void do_create_pd(const struct operation *o, struct domain *me);
+void do_create_ec(const struct operation *o, struct domain *me);
+void do_create_sc(const struct operation *o, struct domain *me);
+void do_create_pt(const struct operation *o, struct domain *me);
+void do_create_sm(const struct operation *o, struct domain *me);
+
+#endif
