@@ -57,7 +57,7 @@ static void fill_boot_info(const struct machine_options *options, size_t module)
         bool online = !(i < 64 && options->offline >> i & 1);
         *cpu = (struct boot_cpu){
             .apic_id = 2 * i, .acpi_uid = i + 1, .acpi_id = (uint8_t)(i + 1), .boot = i == options->boot_cpu, .online = online};
-        cpu->hip = (struct nova_hip_cpu){.flags = online ? NOVA_CPU_ONLINE : 0,
+        cpu->hip = (struct nova_hip_cpu){.flags = online ? NOVA_CPU_PCORE : NOVA_CPU_ONLINE,
                                          .core = (uint8_t)i,
                                          .acpi_id = (uint8_t)(i + 1),
                                          .family = 6,

@@ -195,6 +195,8 @@ TEST(boot_bss)
     machine_stop_hook = fatal_seen;
     fatal_text = "segment";
     machine_prepare(&(struct machine_options){.cpus = 1}, image.data, image.size);
+    /* What happens to lie behind the module is not what .bss has to be. */
+    memset(machine_memory(MODULE_BEGIN + image.size), 0x5a, 8192);
     machine_start();
     const uint8_t *end = user_pointer(0, ROOT_DATA + 2 * 4096, MMU_READ | MMU_WRITE);
     for (unsigned i = 0; i < 4096; i++)
@@ -329,7 +331,7 @@ TEST(hip_fields)
     CHECK_EQ(h->tsc_khz, TSC_KHZ);
     for (unsigned i = 0; i < NOVA_CPUS; i++) {
         const struct nova_hip_cpu *cpu = nova_hip_cpu(h, i);
-        CHECK_EQ(cpu->flags, i < 2 ? NOVA_CPU_ONLINE : 0);
+        CHECK_EQ(cpu->flags, i < 2 ? NOVA_CPU_ONLINE | NOVA_CPU_PCORE : 0);
         CHECK_EQ(cpu->core, i < 2 ? i : 0);
         CHECK_EQ(cpu->acpi_id, i < 2 ? i + 1 : 0);
         CHECK_EQ(cpu->microcode, i < 2 ? 0x100 + i : 0);
@@ -375,7 +377,7 @@ TEST(hip_offline_cpu)
     machine_prepare(&(struct machine_options){.cpus = 4, .offline = 1 << 2}, 0, 0);
     CHECK(machine_start());
     for (unsigned i = 0; i < 4; i++)
-        CHECK_EQ(nova_hip_cpu(hip(0), i)->flags, i == 2 ? 0 : NOVA_CPU_ONLINE);
+        CHECK_EQ(nova_hip_cpu(hip(0), i)->flags, i == 2 ? 0 : NOVA_CPU_ONLINE | NOVA_CPU_PCORE);
     CHECK_EQ(create_ec(0, SEL_FREE, SEL_PD, 2, utcb_address(0), 0, 0, false), NOVA_BAD_CPU);
     CHECK_EQ(create_ec(0, SEL_FREE, SEL_PD, 3, utcb_address(0), 0, 0, false), NOVA_SUCCESS);
 }
