@@ -36,6 +36,8 @@ static void state_random(struct nova_state *state)
         scramble((char *)&state->ip + (random_word() >> 11) % (size / 4) * 4, 4);
     if (random_word() >> 9 & 1)
         state->ctrl[1] |= 1; /* most are to get past the VMRUN intercept */
+    if (!is_svm)
+        state->flags |= 0x200; /* Bochs: a guest that enters with interrupts off and spins is not interrupted */
     state->mtd = random_word() >> 30 & 7 ? mtd : (nova_word)random_word();
 }
 

@@ -86,6 +86,17 @@ void guest_wait(const char *name)
     }
 }
 
+void guest_counts(const char *name)
+{
+    const volatile uint16_t *counter = (const volatile uint16_t *)(guest_memory + DATA);
+    uint64_t deadline = nova_tsc() + (uint64_t)PATIENCE_MS * nova_hip->tsc_khz;
+    nova_word nobody = nova_selectors(1, 1);
+    nova_create_sm(nobody, nova_pd, 0);
+    while (*counter < 20 && nova_tsc() < deadline)
+        nova_sm_down(nobody, 0, nova_tsc() + nova_hip->tsc_khz);
+    check(name, *counter >= 20, 1);
+}
+
 void guest_end(void)
 {
     nova_revoke(nova_crd(NOVA_CRD_OBJ, vm_ec, 2, NOVA_PERM_ALL), NOVA_REVOKE_SELF, 0, 0);

@@ -50,6 +50,9 @@ void guest_start(const void *code, size_t size, guest_action action);
 void guest_wait(const char *name);
 void guest_end(void);
 
+/* Waits until a guest that counts in the word at DATA has begun to. */
+void guest_counts(const char *name);
+
 /* From an action: the guest is not to go on; what the action was called with can be looked at in last_state. Does not return. */
 __attribute__((noreturn)) void guest_done(void);
 
