@@ -52,7 +52,7 @@ void ec_arrive(struct cpu *cpu, struct inbox_item *item)
     if (__atomic_exchange_n(&ec->woken, false, __ATOMIC_ACQ_REL))
         ec_come_back(cpu, ec);
     remote_look_after(cpu, ec);
-    if (!ec->dead || ec->gone)
+    if (!__atomic_load_n(&ec->dead, __ATOMIC_ACQUIRE) || ec->gone)
         return;
     ec->gone = true;
     if (ec->kind == EC_VCPU)

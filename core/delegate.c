@@ -193,7 +193,7 @@ static bool objects_delegate(struct object_space *from, struct object_space *to,
     word end = piece->source + piece->count;
     for (word at = piece->source; (at = object_space_skip(from, at, end)) < end; at++) {
         struct mapping *slot = object_space_slot(from, at);
-        if (!slot->value)
+        if (!slot_capability(slot).object)
             continue;
         uint8_t lock = __atomic_load_n(&slot->lock, __ATOMIC_RELAXED);
         mapping_lock(lock);

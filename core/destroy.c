@@ -12,7 +12,7 @@ static bool threads_stop(struct cpu *cpu, struct pd *pd)
 {
     for (unsigned steps = 0; steps < STOP_STEPS; steps++) {
         spin_lock(&pd->ecs_lock);
-        pd->dying = true;
+        __atomic_store_n(&pd->dying, true, __ATOMIC_RELAXED);
         struct ec *ec = list_empty(&pd->ecs) ? 0 : CONTAINER(pd->ecs.next, struct ec, sibling);
         spin_unlock(&pd->ecs_lock);
         if (!ec)

@@ -99,7 +99,7 @@ static __attribute__((noinline)) struct frame *leave_slowly(struct cpu *cpu)
         if (!cpu->pending)
             return &ec->frame;
         /* Nothing of this entry is needed any more. What is freed may belong to a PD whose space is still loaded. */
-        if (cpu->space->dying && ec->kind == EC_IDLE)
+        if (__atomic_load_n(&cpu->space->dying, __ATOMIC_RELAXED) && ec->kind == EC_IDLE)
             space_enter(cpu, ec->pd);
         cpu->pending = 0;
         reclaim_poll(cpu);

@@ -75,7 +75,7 @@ void slot_fill(struct object_space *space, struct mapping *slot, word selector, 
     ASSERT(!slot->value && !((word)object & NOVA_PERM_ALL));
     slot->space = &space->space;
     slot->base = selector;
-    slot->lock = lock;
+    __atomic_store_n(&slot->lock, lock, __ATOMIC_RELAXED); /* others look at it before they take it */
     mapping_link(slot, parent);
     object_name(object);
     __atomic_store_n(&slot->value, (word)object | permissions, __ATOMIC_RELEASE);

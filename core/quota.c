@@ -7,14 +7,21 @@
 #include "core/lib/assert.h"
 
 /* An account that was charged by force may be over its limit. */
-word quota_room(const struct quota *quota) { return quota->used < quota->limit ? quota->limit - quota->used : 0; }
+word quota_room(const struct quota *quota)
+{
+    word used = __atomic_load_n(&quota->used, __ATOMIC_RELAXED), limit = __atomic_load_n(&quota->limit, __ATOMIC_RELAXED);
+    return used < limit ? limit - used : 0;
+}
+
+/* Under the account's lock; others may look without it. */
+static void change(word *number, word by) { __atomic_store_n(number, *number + by, __ATOMIC_RELAXED); }
 
 bool quota_charge(struct quota *quota, word pages)
 {
     spin_lock(&quota->lock);
     bool enough = quota_room(quota) >= pages;
     if (enough)
-        quota->used += pages;
+        change(&quota->used, pages);
     spin_unlock(&quota->lock);
     return enough;
 }
@@ -22,7 +29,7 @@ bool quota_charge(struct quota *quota, word pages)
 void quota_charge_forced(struct quota *quota, word pages)
 {
     spin_lock(&quota->lock);
-    quota->used += pages;
+    change(&quota->used, pages);
     spin_unlock(&quota->lock);
 }
 
@@ -30,7 +37,7 @@ void quota_refund(struct quota *quota, word pages)
 {
     spin_lock(&quota->lock);
     ASSERT(quota->used >= pages);
-    quota->used -= pages;
+    change(&quota->used, -pages);
     spin_unlock(&quota->lock);
 }
 
@@ -39,11 +46,11 @@ bool quota_move(struct quota *from, struct quota *to, word pages)
     spin_lock(&from->lock);
     bool enough = quota_room(from) >= pages && from->limit - from->lower >= pages;
     if (enough)
-        from->limit -= pages;
+        change(&from->limit, -pages);
     spin_unlock(&from->lock);
     if (enough) {
         spin_lock(&to->lock);
-        to->limit += pages;
+        change(&to->limit, pages);
         spin_unlock(&to->lock);
     }
     return enough;

@@ -127,8 +127,8 @@ unsigned hypercall_pd_ctrl(struct cpu *cpu, struct ec *ec, word *arg)
     if (!pd)
         return NOVA_BAD_CAP;
     if (arg_flags(arg) & NOVA_PD_QUOTA_READ) {
-        arg[1] = pd->account.quota.limit;
-        arg[2] = pd->account.quota.used;
+        arg[1] = __atomic_load_n(&pd->account.quota.limit, __ATOMIC_RELAXED);
+        arg[2] = __atomic_load_n(&pd->account.quota.used, __ATOMIC_RELAXED);
         return NOVA_SUCCESS;
     }
     struct pd *to = FIND(pd, ec, arg[1], 0);

@@ -152,7 +152,7 @@ void mmu_map(struct mmu *mmu, enum mmu_view view, word page, word count, uint64_
         if (*entry)
             contract_broken("mmu_map: page %#lx of view %d is mapped already (to frame %#llx)", page + i, (int)view,
                             (unsigned long long)(*entry >> PAGE_BITS));
-        mmu_large_maps += level > 0;
+        __atomic_fetch_add(&mmu_large_maps, level > 0, __ATOMIC_RELAXED);
         __atomic_store_n(entry, (frame + i) << PAGE_BITS | bits | (level ? LARGE : 0), __ATOMIC_RELEASE);
     }
     if (reserve && before - reserve->count > need)
