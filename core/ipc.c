@@ -126,15 +126,15 @@ void ipc_resolve(struct cpu *cpu)
                 continue;
         }
         struct ec *end = ec_chain_end(sc->start);
-        if (!sc->start->dead && !end->blocked) {
+        if (!__atomic_load_n(&sc->start->dead, __ATOMIC_RELAXED) && !end->blocked) {
             cpu->current = end;
             return;
         }
-        if (!sc->start->dead && end->remote_ec && remote_follow(cpu, sc, end))
+        if (!__atomic_load_n(&sc->start->dead, __ATOMIC_RELAXED) && end->remote_ec && remote_follow(cpu, sc, end))
             continue;
         /* Nothing to run: sleep with the end of the chain; with a dead EC, for good. */
         schedule_sleep(cpu);
-        if (!sc->start->dead)
+        if (!__atomic_load_n(&sc->start->dead, __ATOMIC_RELAXED))
             list_append(&end->sleepers, &sc->link);
     }
 }

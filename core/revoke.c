@@ -195,7 +195,7 @@ static word objects_revoke(struct revocation *revocation, struct object_space *s
         if (at > last)
             return at;
         struct mapping *slot = object_space_slot(space, at);
-        if (!slot->value) {
+        if (!slot_capability(slot).object) {
             at++;
             continue;
         }

@@ -348,7 +348,7 @@ bool cpu_idle(unsigned number) { return cpus[number].current && cpus[number].cur
 
 struct cpu *cpu_core(unsigned number) { return cpus[number].core; }
 
-bool cpu_signal_pending(unsigned number) { return cpus[number].signal; }
+bool cpu_signal_pending(unsigned number) { return __atomic_load_n(&cpus[number].signal, __ATOMIC_SEQ_CST); }
 
 uint64_t cpu_deadline(unsigned number) { return cpus[number].deadline; }
 

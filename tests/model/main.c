@@ -6,6 +6,7 @@
  */
 #include "model.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -195,13 +196,25 @@ struct fault {
     bool pool;
 };
 
-/* The result is the exit status of the process: 10 + enum fault_result. */
+/* The result is the exit status of the process: 10 + enum fault_result. What it says matters only if it is none of these. */
 static void fault_child(void *argument)
 {
     const struct fault *fault = argument;
     enum fault_result result = fault_run(fault->number, fault->k, fault->pool);
     fflush(stdout);
     _exit(10 + (int)result);
+}
+
+static int fault_status(struct fault *fault)
+{
+    fflush(stdout);
+    int saved = dup(2), nowhere = open("/dev/null", O_WRONLY);
+    dup2(nowhere, 2);
+    int status = child_status(fault_child, fault, false) - 10;
+    dup2(saved, 2);
+    close(saved);
+    close(nowhere);
+    return status;
 }
 
 static int faults(void)
@@ -213,7 +226,7 @@ static int faults(void)
         for (unsigned pool = 0; pool < 2 && more; pool++)
             for (unsigned k = 0; k < K_MAX; k++) {
                 struct fault fault = {number, k, pool};
-                int status = child_status(fault_child, &fault, false) - 10;
+                int status = fault_status(&fault);
                 if (status == FAULT_SEEN) {
                     of_step++;
                     continue;

@@ -7,8 +7,8 @@
 #include "model.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
-#include <unistd.h>
 
 enum {
     CPUS = 4,
@@ -264,21 +264,45 @@ static void check_account(void)
 
 /* ---- a thread for each CPU ---- */
 
-enum { SETTLE = 100, SETTLE_US = 100 };
-
 static pthread_barrier_t barrier;
 static unsigned long steps_of_thread;
 static unsigned finished;
+static bool quiet_cpu[CPUS];
 
-/* All threads wait for each other, and answer what other CPUs want meanwhile; then for grace periods. */
+static bool quiet(void)
+{
+    for (unsigned cpu = 0; cpu < CPUS; cpu++)
+        if (!__atomic_load_n(&quiet_cpu[cpu], __ATOMIC_SEQ_CST))
+            return false;
+    return true;
+}
+
+static bool signals(void)
+{
+    for (unsigned cpu = 0; cpu < CPUS; cpu++)
+        if (cpu_signal_pending(cpu))
+            return true;
+    return false;
+}
+
+/*
+ * All threads wait for each other and answer what other CPUs want, until no CPU is in the kernel and none has a signal to come: who is in the kernel is not quiet,
+ * and whom it has signalled is so only until it looks.
+ */
 static void meet(unsigned cpu, unsigned number)
 {
+    __atomic_store_n(&quiet_cpu[cpu], false, __ATOMIC_SEQ_CST);
     __atomic_add_fetch(&finished, 1, __ATOMIC_SEQ_CST);
     while (__atomic_load_n(&finished, __ATOMIC_SEQ_CST) < number * CPUS)
         machine_poll(cpu);
-    for (unsigned i = 0; i < SETTLE; i++) {
-        machine_poll(cpu);
-        usleep(SETTLE_US);
+    while (!quiet() || signals() || !quiet()) {
+        if (cpu_signal_pending(cpu)) {
+            __atomic_store_n(&quiet_cpu[cpu], false, __ATOMIC_SEQ_CST);
+            machine_poll(cpu);
+        } else {
+            __atomic_store_n(&quiet_cpu[cpu], true, __ATOMIC_SEQ_CST);
+            sched_yield();
+        }
     }
     pthread_barrier_wait(&barrier);
 }
