@@ -5,7 +5,7 @@
 #   OUT/test/model [SEED [STEPS]]                 random steps; make test does STEPS=100000 of them
 #   OUT/test/model --fault                        each allocation fails once
 #   OUT/test/model --parallel [SEED [STEPS]]      four CPUs at once, as coroutines
-#   OUT/test/model --threads [SEED [STEPS]]       four CPUs at once, as threads (made by make threads)
+#   make ARCH=hosted model-threads SEED=n         four CPUs at once, as threads under the thread sanitizer (in OUT-threads)
 #   make ARCH=hosted interleave SEED=n            --parallel with a core that gives way in random places (in OUT-interleave)
 
 MODEL_OBJECTS := $(patsubst %.c,$(OUT)/obj/%.o,$(call find,tests/model/*.c))
@@ -27,8 +27,13 @@ $(OUT)/test/model: $(MODEL_OBJECTS) $(OUT)/libkernel.a
 # Only core is compiled to call back in every basic block.
 $(OUT)/obj/core/%.o: private CFLAGS += $(INTERLEAVE)
 
-.PHONY: interleave
+.PHONY: interleave model-threads
 interleave:
 	$(Q)$(MAKE) --no-print-directory -f $(firstword $(MAKEFILE_LIST)) ARCH=hosted CC=$(CC) OUT=$(OUT)-interleave CPUS=$(CPUS) V=$(V) \
 	    INTERLEAVE=-fsanitize-coverage=trace-pc $(OUT)-interleave/test/model
 	$(OUT)-interleave/test/model --parallel $(SEED) $(ROUNDS)
+
+model-threads:
+	$(Q)$(MAKE) --no-print-directory -f $(firstword $(MAKEFILE_LIST)) ARCH=hosted CC=$(CC) OUT=$(OUT)-threads CPUS=$(CPUS) V=$(V) \
+	    SANITIZE='-fsanitize=thread $(if $(findstring clang,$(CC)),,-Wno-tsan)' $(OUT)-threads/test/model
+	TSAN_OPTIONS=history_size=7 $(OUT)-threads/test/model --threads $(SEED) 3000
