@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A simple model of capabilities: every page, port and selector that a protection domain holds is one unit with one parent. No ranges, no tables, no locks:
- * slow and obvious, so that it can say what the kernel should have done. model.c is the model, compare.c looks for differences, operation.c makes random
+ * slow and obvious, so that it can say what the kernel should have done. model.c and translation.c are the model, compare.c looks for differences, operation.c makes random
  * hypercalls and lets both do them, fault.c lets allocations fail, parallel.c has no model but several CPUs at once.
  */
 #ifndef TESTS_MODEL_H
@@ -64,7 +64,7 @@ extern struct domain *root_domain;
 /* What the model objects to; prints and ends the run (or the attempt of the minimiser). */
 _Noreturn void disagree(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* ---- model.c ---- */
+/* ---- model.c, translation.c ---- */
 word unit_limit(unsigned type);
 /* First and last unit of a CRD; false = beyond the space. */
 bool crd_units(word crd, word *first, word *last);

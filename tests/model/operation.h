@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the files share that do one random step: operation.c and creation.c.
+ * What the files share that do one random step: operation.c, creation.c and workers.c.
  */
 #ifndef TESTS_MODEL_OPERATION_H
 #define TESTS_MODEL_OPERATION_H
@@ -30,6 +30,14 @@ struct nova_utcb *utcb_of(const struct thing *ec);
 /* Of creation.c, for other steps. */
 struct pages pages_of(const struct unit *pd);
 word room_of(struct pages pages);
+
+/* forced: also what the test needs itself. */
+void do_revoke(const struct operation *o, struct domain *me, bool forced);
+
+/* Of workers.c: a worker is destroyed and made anew; root takes everything back; no page is lost. */
+void worker_respawn(unsigned n);
+void worker_clear(void);
+void account_check(void);
 
 /* The creating hypercalls. */
 void do_create_pd(const struct operation *o, struct domain *me);
