@@ -35,6 +35,8 @@ void remote_forget(struct cpu *cpu, struct sc *sc)
     list_remove(&sc->visit);
     if (!sc->carried)
         return;
+    if (cpu->sc == sc)
+        schedule_charge(cpu); /* as a visitor, which it is no longer */
     object_unref(cpu, &sc->carried->object);
     object_unref(cpu, &sc->start->object);
     sc->carried = 0;

@@ -91,16 +91,23 @@ bool schedule_remove(struct cpu *cpu, struct sc *sc, enum sc_state state)
     return !dead;
 }
 
+uint64_t schedule_charge(struct cpu *cpu)
+{
+    struct sc *sc = cpu->sc;
+    uint64_t now = time_now(), used = now - cpu->slice_start;
+    if (sc->carried)
+        cpu->visitor_time += used;
+    else
+        sc->time += used;
+    sc->left -= used < sc->left ? used : sc->left;
+    cpu->slice_start = now;
+    return now;
+}
+
 void schedule_pick(struct cpu *cpu)
 {
     struct sc *old = cpu->sc;
-    uint64_t now = time_now(), used = now - cpu->slice_start;
-    if (old->carried)
-        cpu->visitor_time += used;
-    else
-        old->time += used;
-    old->left -= used < old->left ? used : old->left;
-    cpu->slice_start = now;
+    uint64_t now = schedule_charge(cpu);
     if (old->state == SC_RUNNING && old != cpu->idle_sc) {
         bool spent = old->left == 0;
         if (spent)

@@ -19,6 +19,9 @@ void schedule_arrive(struct cpu *cpu, struct sc *sc);
 /* Takes an SC out of whatever it is in here, with a new state; false = it was dead and has been dropped. If it was running, another one has been picked. */
 bool schedule_remove(struct cpu *cpu, struct sc *sc, enum sc_state state);
 
+/* Charges the running SC for its time so far, as a visitor's if it is one; returns the TSC. */
+uint64_t schedule_charge(struct cpu *cpu);
+
 /* Charges the running SC and gives the CPU to the first ready one, or to the idle SC. */
 void schedule_pick(struct cpu *cpu);
 
