@@ -6,18 +6,20 @@ import pytest
 
 from emulator import Boot
 
-# Machine, number of CPUs, arguments of the program. Bochs ends when a guest of SVM has a triple fault, which random states lead to.
+# Machine, number of CPUs, arguments of the program. QEMU counts instructions, so that a run is repeatable, but for 'parallel'. Bochs ends when a guest of SVM has a triple fault, which random states lead to.
 MACHINES = [("pc", "kernel", 2, ""), ("pc-nehalem", "kernel", 1, ""), ("bochs-corei7_haswell_4770", "mb2", 2, ""),
             ("bochs-ryzen", "mb2", 1, "tame"), pytest.param("bochs-corei5_arrandale_m520", "mb2", 1, "", marks=pytest.mark.slow),
             pytest.param("bochs-tigerlake", "mb2", 1, "", marks=pytest.mark.slow),
-            pytest.param("bochs-phenom_8650_toliman", "mb2", 1, "tame", marks=pytest.mark.slow)]
+            pytest.param("bochs-phenom_8650_toliman", "mb2", 1, "tame", marks=pytest.mark.slow),
+            pytest.param("pc", "kernel", 2, "parallel", marks=pytest.mark.slow)]
 
 
 @pytest.mark.parametrize("machine,via,cpus,arguments", MACHINES)
 @pytest.mark.parametrize("arch", ["x86_64", "x86_32"])
 def test_vcpu(built, start, arch, machine, via, cpus, arguments):
     made = built(arch)
-    run = start(Boot(kernel=made.kernel_for(via), modules=[(made.user("vcpu"), f"vcpu {arguments}")], machine=machine, via=via, cpus=cpus, memory=256))
+    run = start(Boot(kernel=made.kernel_for(via), modules=[(made.user("vcpu"), f"vcpu {arguments}")], machine=machine, via=via, cpus=cpus, memory=256,
+                     icount=machine.startswith("pc") and arguments != "parallel"))
     match = run.expect(r"# vcpu: (\d+) checks, (\d+) failed|Bail out!.*")
     failed = re.findall(r"(?m)^not ok .*", run.text())
     expected = 1 if machine == "pc-nehalem" else 190

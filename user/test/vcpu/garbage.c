@@ -33,7 +33,7 @@ static void state_random(struct nova_state *state)
     default: state_long(state);
     }
     for (unsigned i = random_word() >> 8 & 7; i; i--)
-        scramble((char *)&state->ip + (random_word() >> 11) % (size / 4) * 4, 4);
+        scramble((char *)&state->ip + (uint32_t)(random_word() >> 11) % (uint32_t)(size / 4) * 4, 4);
     if (random_word() >> 9 & 1)
         state->ctrl[1] |= 1; /* most are to get past the VMRUN intercept */
     if (!is_svm)
