@@ -91,7 +91,8 @@ bool schedule_remove(struct cpu *cpu, struct sc *sc, enum sc_state state)
     return !dead;
 }
 
-uint64_t schedule_charge(struct cpu *cpu)
+/* Inline: it is part of every switch. */
+static inline uint64_t charge(struct cpu *cpu)
 {
     struct sc *sc = cpu->sc;
     uint64_t now = time_now(), used = now - cpu->slice_start;
@@ -104,10 +105,12 @@ uint64_t schedule_charge(struct cpu *cpu)
     return now;
 }
 
+uint64_t schedule_charge(struct cpu *cpu) { return charge(cpu); }
+
 void schedule_pick(struct cpu *cpu)
 {
     struct sc *old = cpu->sc;
-    uint64_t now = schedule_charge(cpu);
+    uint64_t now = charge(cpu);
     if (old->state == SC_RUNNING && old != cpu->idle_sc) {
         bool spent = old->left == 0;
         if (spent)
