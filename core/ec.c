@@ -137,12 +137,6 @@ struct ec *ec_create_idle(struct cpu *cpu, struct pd *pd, inbox_handler arrive)
     return ec;
 }
 
-void ec_discard(struct cpu *cpu, struct ec *ec)
-{
-    ec_stop(cpu, ec);
-    object_unref(cpu, &ec->object);
-}
-
 void ec_stop(struct cpu *cpu, struct ec *ec)
 {
     if (__atomic_test_and_set(&ec->dead, __ATOMIC_ACQ_REL))

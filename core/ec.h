@@ -126,9 +126,6 @@ enum nova_status ec_create(const struct ec_arguments *arguments, struct ec **res
 /* The idle EC of a CPU. */
 struct ec *ec_create_idle(struct cpu *cpu, struct pd *pd, inbox_handler arrive);
 
-/* Frees an EC that was never visible, at once. */
-void ec_discard(struct cpu *cpu, struct ec *ec);
-
 /* The EC stops for good (its last capability went, or it was killed); any CPU, no locks held. */
 void ec_stop(struct cpu *cpu, struct ec *ec);
 
