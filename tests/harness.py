@@ -76,6 +76,16 @@ class Running:
         if index != 2:
             raise BootFailure(self.explain("after its fatal message the kernel has to stand still, not " + ("end" if index == 0 else "go on")))
 
+    def ended(self):
+        """Waits until the machine has ended by itself (what a plugin of QEMU writes then is complete)."""
+        try:
+            index = self.serial.expect([pexpect.EOF, pexpect.TIMEOUT, FATAL], timeout=max(0.1, self.deadline - time.monotonic()))
+        except OSError:
+            index = 0
+        if index:
+            raise BootFailure(self.explain(f"in {self.limit} seconds the machine did not end"))
+        self.serial.close()
+
     def text(self):
         self.log.flush()
         return NOISE.sub("", ESCAPE.sub("", (self.folder / "log.txt").read_text(errors="replace")))
