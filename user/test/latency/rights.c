@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Memory, ports and objects: wide and deep derivations, many ranges, scattered page tables, full messages; made, changed and ended in one go.
+ */
+#include "latency.h"
+
+enum {
+    WIDE = 10000,
+    DEEP = 10000,
+    RANGES = 8192,
+    TABLES = 400,
+    OBJECTS = 10000,
+    OBJECTS_ORDER = 14,
+    QUOTA = 0x4000,
+    LARGE_ORDER = 18
+};
+
+static nova_word pd, base_page;
+
+/* A PD of its own, and a page to give away. */
+static void domain_create(void)
+{
+    if (!pd)
+        pd = nova_selectors(1, 1);
+    if (!base_page)
+        base_page = (nova_word)nova_allocate(NOVA_PAGE_SIZE, NOVA_PAGE_SIZE) >> NOVA_PAGE_BITS;
+    expect("create_pd", nova_create_pd(pd, nova_pd, 0, nova_quota(0, QUOTA)), NOVA_SUCCESS);
+}
+
+static void domain_destroy(void) { destroy(nova_crd(NOVA_CRD_OBJ, pd, 0, NOVA_PERM_ALL)); }
+
+static const nova_word free_page = NOVA_FREE_AREA >> NOVA_PAGE_BITS;
+
+/* ---- memory ---- */
+
+void wide_memory(void)
+{
+    unsigned count = scaled(WIDE);
+
+    domain_create();
+    for (unsigned i = 0; i < count; i++)
+        expect("child", grant(nova_pd, pd, NOVA_CRD_MEM, base_page, 0x1000 + 2 * i, 0, NOVA_PERM_ALL, 0), NOVA_SUCCESS);
+    expect("revoke with rights left", nova_revoke(nova_crd(NOVA_CRD_MEM, base_page, 0, NOVA_MEM_W), 0, 0, 0), NOVA_SUCCESS);
+    expect("revoke", nova_revoke(nova_crd(NOVA_CRD_MEM, base_page, 0, NOVA_PERM_ALL), 0, 0, 0), NOVA_SUCCESS);
+    for (unsigned i = 0; i < count; i++)
+        expect("child", grant(nova_pd, pd, NOVA_CRD_MEM, base_page, 0x1000 + 2 * i, 0, NOVA_PERM_ALL, 0), NOVA_SUCCESS);
+    domain_destroy();
+}
+
+NOVA_PORTAL(answer);
+
+static void answer_handler(nova_word id, struct nova_utcb *utcb)
+{
+    (void)id;
+    utcb->items = 0;
+}
+
+/* A handler of this PD whose windows are open; results stay in its UTCB. */
+static struct nova_thread *receiver_start(nova_word portal, unsigned type)
+{
+    static struct nova_thread *receiver;
+
+    if (!receiver)
+        receiver = nova_thread_prepare(NULL, boot_cpu);
+    expect("receiver", nova_handler_create(receiver, nova_pd, events_of(boot_cpu)), NOVA_SUCCESS);
+    expect("its portal", nova_portal_create(portal, nova_pd, receiver, 0, answer, 0), NOVA_SUCCESS);
+    receiver->utcb->xlt = nova_crd(type, 0, 31, NOVA_PERM_ALL);
+    receiver->utcb->del = 0;
+    return receiver;
+}
+
+/* A page given on and on in root's own space; each link is translated back, one and then as many as fit into a message. */
+void deep_memory(void)
+{
+    unsigned count = scaled(DEEP);
+    nova_word portal = nova_selectors(1, 1);
+    struct nova_utcb *utcb = nova_self()->utcb;
+    struct nova_thread *receiver = receiver_start(portal, NOVA_CRD_MEM);
+
+    domain_create();
+    domain_destroy();
+    expect("first link", grant(nova_pd, nova_pd, NOVA_CRD_MEM, base_page, free_page, 0, NOVA_PERM_ALL, 0), NOVA_SUCCESS);
+    for (unsigned i = 0; i < count; i++)
+        expect("link", grant(nova_pd, nova_pd, NOVA_CRD_MEM, free_page + i, free_page + i + 1, 0, NOVA_PERM_ALL, 0), NOVA_SUCCESS);
+    receiver->utcb->xlt = nova_crd(NOVA_CRD_MEM, base_page, 0, NOVA_PERM_ALL);
+    nova_message_begin(utcb);
+    nova_message_item(utcb, nova_crd(NOVA_CRD_MEM, free_page + count, 0, NOVA_PERM_ALL), NOVA_ITEM_TRANSLATE);
+    expect("translation", nova_call(portal, 0), NOVA_SUCCESS);
+    expect("result", nova_crd_base(nova_item(receiver->utcb, 0)->crd), base_page);
+    nova_message_begin(utcb);
+    while (nova_message_item(utcb, nova_crd(NOVA_CRD_MEM, free_page + count, 0, NOVA_PERM_ALL), NOVA_ITEM_TRANSLATE)) {}
+    expect("many translations", nova_call(portal, 0), NOVA_SUCCESS);
+    expect("result", nova_crd_base(nova_item(receiver->utcb, 100)->crd), base_page);
+    expect("revoke with rights left", nova_revoke(nova_crd(NOVA_CRD_MEM, base_page, 0, NOVA_MEM_W), 0, 0, 0), NOVA_SUCCESS);
+    expect("revoke", nova_revoke(nova_crd(NOVA_CRD_MEM, base_page, 0, NOVA_PERM_ALL), 0, 0, 0), NOVA_SUCCESS);
+    destroy(nova_crd(NOVA_CRD_OBJ, portal, 0, NOVA_PERM_ALL));
+    destroy(nova_crd(NOVA_CRD_OBJ, receiver->ec, 0, NOVA_PERM_ALL));
+}
+
+/* Single pages side by side, passed on and revoked as one range. */
+void many_ranges(void)
+{
+    unsigned count = scaled(RANGES), order = 13;
+
+    domain_create();
+    for (unsigned i = 0; i < count; i++)
+        expect("page", grant(nova_pd, nova_pd, NOVA_CRD_MEM, base_page, free_page + i, 0, NOVA_PERM_ALL, 0), NOVA_SUCCESS);
+    expect("all of them", grant(nova_pd, pd, NOVA_CRD_MEM, free_page, 0x2000, order, NOVA_PERM_ALL, 0), NOVA_SUCCESS);
+    expect("again", grant(nova_pd, pd, NOVA_CRD_MEM, free_page, 0x2000, order, NOVA_PERM_ALL, 0), NOVA_SUCCESS);
+    expect("fewer rights", nova_revoke(nova_crd(NOVA_CRD_MEM, free_page, order, NOVA_MEM_W), 0, 0, 0), NOVA_SUCCESS);
+    expect("keep", nova_revoke(nova_crd(NOVA_CRD_MEM, free_page, order, NOVA_PERM_ALL), NOVA_REVOKE_KEEP, 0, 0), NOVA_SUCCESS);
+    expect("revoke", nova_revoke(nova_crd(NOVA_CRD_MEM, base_page, 0, NOVA_PERM_ALL), 0, 0, 0), NOVA_SUCCESS);
+    domain_destroy();
+}
+
+/* One page in each 4 MiB: as many page tables as pages. */
+void scattered_tables(void)
+{
+    unsigned count = scaled(TABLES);
+
+    domain_create();
+    for (unsigned i = 0; i < count; i++)
+        expect("page", grant(nova_pd, pd, NOVA_CRD_MEM, base_page, 1024 * i + 16, 0, NOVA_PERM_ALL, 0), NOVA_SUCCESS);
+    domain_destroy();
+    domain_create();
+    for (unsigned i = 0; i < count; i++)
+        expect("page", grant(nova_pd, pd, NOVA_CRD_MEM, base_page, 1024 * i + 16, 0, NOVA_PERM_ALL, 0), NOVA_SUCCESS);
+    expect("revoke", nova_revoke(nova_crd(NOVA_CRD_MEM, base_page, 0, NOVA_PERM_ALL), 0, 0, 0), NOVA_SUCCESS);
+    domain_destroy();
+}
+
+/* 1 GiB of physical memory in one go, from the kernel and on; small pages where a large one does not fit. */
+void large_memory(void)
+{
+    nova_word odd = 0x40000;
+
+    domain_create();
+    expect("1 GiB", grant(nova_pd, nova_pd, NOVA_CRD_MEM, 0, free_page, LARGE_ORDER, NOVA_MEM_RW, NOVA_ITEM_KERNEL), NOVA_SUCCESS);
+    expect("on", grant(nova_pd, pd, NOVA_CRD_MEM, free_page, odd, LARGE_ORDER, NOVA_MEM_RW, 0), NOVA_SUCCESS);
+    expect("fewer rights", nova_revoke(nova_crd(NOVA_CRD_MEM, free_page, LARGE_ORDER, NOVA_MEM_W), 0, 0, 0), NOVA_SUCCESS);
+    expect("revoke", nova_revoke(nova_crd(NOVA_CRD_MEM, free_page, LARGE_ORDER, NOVA_PERM_ALL), NOVA_REVOKE_SELF, 0, 0),
+           NOVA_SUCCESS);
+    domain_destroy();
+}
+
+/* ---- objects ---- */
+
+void many_objects(void)
+{
+    unsigned count = scaled(OBJECTS);
+    nova_word base = nova_selectors(1 << OBJECTS_ORDER, 1 << OBJECTS_ORDER);
+
+    domain_create();
+    for (unsigned i = 0; i < count; i++)
+        expect("create_sm", nova_create_sm(base + i, pd, 0), NOVA_SUCCESS);
+    expect("all of them", grant(nova_pd, pd, NOVA_CRD_OBJ, base, 0, OBJECTS_ORDER, NOVA_PERM_ALL, 0), NOVA_SUCCESS);
+    expect("again", grant(nova_pd, pd, NOVA_CRD_OBJ, base, 0, OBJECTS_ORDER, NOVA_PERM_ALL, 0), NOVA_SUCCESS);
+    expect("once more", grant(pd, pd, NOVA_CRD_OBJ, 0, 1 << OBJECTS_ORDER, OBJECTS_ORDER, NOVA_PERM_ALL, 0), NOVA_SUCCESS);
+    expect("the whole space", grant(pd, pd, NOVA_CRD_OBJ, 0, 0, NOVA_WORD_BITS == 64 ? 26 : 19, NOVA_PERM_ALL, 0), NOVA_SUCCESS);
+    expect("fewer rights", nova_revoke(nova_crd(NOVA_CRD_OBJ, base, OBJECTS_ORDER, 1), 0, 0, 0), NOVA_SUCCESS);
+    expect("only here",
+           nova_revoke(nova_crd(NOVA_CRD_OBJ, base, OBJECTS_ORDER, NOVA_PERM_ALL), NOVA_REVOKE_SELF | NOVA_REVOKE_KEEP, 0, 0),
+           NOVA_SUCCESS);
+    domain_destroy();
+    domain_create();
+    for (unsigned i = 0; i < count; i++)
+        expect("create_sm", nova_create_sm(base + i, pd, 0), NOVA_SUCCESS);
+    for (unsigned i = 0; i < count; i++)
+        expect("far apart", grant(nova_pd, pd, NOVA_CRD_OBJ, base + i, i << (NOVA_WORD_BITS == 64 ? 11 : 5), 0, NOVA_PERM_ALL, 0),
+               NOVA_SUCCESS);
+    destroy(nova_crd(NOVA_CRD_OBJ, base, OBJECTS_ORDER, NOVA_PERM_ALL));
+    domain_destroy();
+    expect("an empty space", nova_revoke(nova_crd(NOVA_CRD_OBJ, 1 << 24, 24, NOVA_PERM_ALL), NOVA_REVOKE_SELF, 0, 0), NOVA_SUCCESS);
+}
+
+/* One semaphore given on and on. */
+void deep_objects(void)
+{
+    unsigned count = scaled(DEEP);
+    nova_word base = nova_selectors(1 << OBJECTS_ORDER, 1 << OBJECTS_ORDER);
+
+    expect("create_sm", nova_create_sm(base, nova_pd, 0), NOVA_SUCCESS);
+    for (unsigned i = 0; i < count; i++)
+        expect("link", grant(nova_pd, nova_pd, NOVA_CRD_OBJ, base + i, base + i + 1, 0, NOVA_PERM_ALL, 0), NOVA_SUCCESS);
+    expect("fewer rights", nova_revoke(nova_crd(NOVA_CRD_OBJ, base, 0, NOVA_SM_DOWN_PERM), 0, 0, 0), NOVA_SUCCESS);
+    destroy(nova_crd(NOVA_CRD_OBJ, base, 0, NOVA_PERM_ALL));
+}
+
+/* ---- messages ---- */
+
+/* As many items as fit: each delegates a page, and each needs a page table of its own. */
+void full_message(void)
+{
+    nova_word portal = nova_selectors(1, 1), spread = NOVA_WORD_BITS == 64 ? 0x200 : 0x400,
+              items = NOVA_WORD_BITS == 64 ? 250 : 120;
+    struct nova_utcb *utcb = nova_self()->utcb;
+    struct nova_thread *receiver = receiver_start(portal, NOVA_CRD_MEM);
+
+    domain_create();
+    nova_message_begin(utcb);
+    for (nova_word i = 0; i < items; i++)
+        nova_message_item(utcb, nova_crd(NOVA_CRD_MEM, base_page, 0, NOVA_MEM_RW),
+                          nova_control(NOVA_ITEM_DELEGATE, (i + 1) * spread));
+    expect("delegation to tables of their own", nova_delegate(nova_pd, pd, nova_crd(NOVA_CRD_MEM, 0, 31, NOVA_PERM_ALL)),
+           NOVA_SUCCESS);
+    domain_destroy();
+    receiver->utcb->xlt = 0;
+    receiver->utcb->del = nova_crd(NOVA_CRD_MEM, free_page, NOVA_WORD_BITS == 64 ? 19 : 17, NOVA_PERM_ALL);
+    nova_message_begin(utcb);
+    for (nova_word i = 0; i < items; i++)
+        nova_message_item(utcb, nova_crd(NOVA_CRD_MEM, base_page, 0, NOVA_MEM_RW), nova_control(NOVA_ITEM_DELEGATE, i * spread));
+    expect("message full of items", nova_call(portal, 0), NOVA_SUCCESS);
+    utcb->items = nova_items(NOVA_UTCB_WORDS, 0);
+    expect("message full of words", nova_call(portal, 0), NOVA_SUCCESS);
+    expect("revoke", nova_revoke(nova_crd(NOVA_CRD_MEM, base_page, 0, NOVA_PERM_ALL), 0, 0, 0), NOVA_SUCCESS);
+    destroy(nova_crd(NOVA_CRD_OBJ, portal, 0, NOVA_PERM_ALL));
+    destroy(nova_crd(NOVA_CRD_OBJ, receiver->ec, 0, NOVA_PERM_ALL));
+}
+
+void ports(void)
+{
+    domain_create();
+    expect("ports from the kernel", grant(nova_pd, nova_pd, NOVA_CRD_PIO, 0x1000, 0x1000, 12, NOVA_PERM_ALL, NOVA_ITEM_KERNEL),
+           NOVA_SUCCESS);
+    for (unsigned i = 0; i < 0x1000; i += 2)
+        expect("port", grant(nova_pd, pd, NOVA_CRD_PIO, 0x1000 + i, 0x1000 + i, 0, NOVA_PERM_ALL, 0), NOVA_SUCCESS);
+    expect("all", grant(nova_pd, pd, NOVA_CRD_PIO, 0x1000, 0x1000, 12, NOVA_PERM_ALL, 0), NOVA_SUCCESS);
+    expect("revoke", nova_revoke(nova_crd(NOVA_CRD_PIO, 0x1000, 12, NOVA_PERM_ALL), NOVA_REVOKE_SELF, 0, 0), NOVA_SUCCESS);
+    domain_destroy();
+}
