@@ -12,7 +12,8 @@ enum {
     OBJECTS = 10000,
     OBJECTS_ORDER = 14,
     QUOTA = 0x4000,
-    LARGE_ORDER = 18
+    LARGE_ORDER = 18,
+    EMPTY_ORDER = NOVA_WORD_BITS == 64 ? 25 : 19
 };
 
 static nova_word pd, base_page;
@@ -170,7 +171,10 @@ void many_objects(void)
                NOVA_SUCCESS);
     destroy(nova_crd(NOVA_CRD_OBJ, base, OBJECTS_ORDER, NOVA_PERM_ALL));
     domain_destroy();
-    expect("an empty space", nova_revoke(nova_crd(NOVA_CRD_OBJ, 1 << 24, 24, NOVA_PERM_ALL), NOVA_REVOKE_SELF, 0, 0), NOVA_SUCCESS);
+    /* the upper half of what a CRD can name */
+    expect("an empty space",
+           nova_revoke(nova_crd(NOVA_CRD_OBJ, (nova_word)1 << EMPTY_ORDER, EMPTY_ORDER, NOVA_PERM_ALL), NOVA_REVOKE_SELF, 0, 0),
+           NOVA_SUCCESS);
 }
 
 /* One semaphore given on and on. */
