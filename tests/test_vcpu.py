@@ -8,7 +8,8 @@ from emulator import Boot
 
 # Machine, number of CPUs, arguments of the program. QEMU counts instructions, so that a run is repeatable, but for 'parallel'. Bochs ends when a guest of SVM has a triple fault, which random states lead to.
 MACHINES = [("pc", "kernel", 2, ""), ("pc-nehalem", "kernel", 1, ""), ("bochs-corei7_haswell_4770", "mb2", 2, ""),
-            ("bochs-ryzen", "mb2", 1, "tame"), pytest.param("bochs-corei5_arrandale_m520", "mb2", 1, "", marks=pytest.mark.slow),
+            ("bochs-ryzen", "mb2", 1, "tame"), ("pc", "kernel", 2, "vtlb"), ("bochs-turion64_tyler", "mb2", 1, "tame vtlb"),
+            pytest.param("bochs-corei5_arrandale_m520", "mb2", 1, "", marks=pytest.mark.slow),
             pytest.param("bochs-tigerlake", "mb2", 1, "", marks=pytest.mark.slow),
             pytest.param("bochs-phenom_8650_toliman", "mb2", 1, "tame", marks=pytest.mark.slow),
             pytest.param("pc", "kernel", 2, "parallel", marks=pytest.mark.slow)]
@@ -19,7 +20,7 @@ MACHINES = [("pc", "kernel", 2, ""), ("pc-nehalem", "kernel", 1, ""), ("bochs-co
 def test_vcpu(built, start, arch, machine, via, cpus, arguments):
     made = built(arch)
     run = start(Boot(kernel=made.kernel_for(via), modules=[(made.user("vcpu"), f"vcpu {arguments}")], machine=machine, via=via, cpus=cpus, memory=256,
-                     icount=machine.startswith("pc") and arguments != "parallel"))
+                     command_line="serial vtlb" if "vtlb" in arguments else "serial", icount=machine.startswith("pc") and arguments != "parallel"))
     match = run.expect(r"# vcpu: (\d+) checks, (\d+) failed|Bail out!.*")
     failed = re.findall(r"(?m)^not ok .*", run.text())
     expected = 1 if machine == "pc-nehalem" else 190

@@ -28,6 +28,7 @@
 #define CR4_OSXMMEXCPT ((word)1 << 10)
 #define CR4_VMXE ((word)1 << 13)
 #define CR4_UMIP ((word)1 << 11)
+#define CR4_FSGSBASE ((word)1 << 16)
 #define CR4_PCIDE ((word)1 << 17)
 #define CR4_OSXSAVE ((word)1 << 18)
 #define CR4_SMEP ((word)1 << 20)

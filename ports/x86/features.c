@@ -86,8 +86,11 @@ unsigned cpu_model(void)
 
 unsigned cpu_physical_bits(void)
 {
+    static unsigned known; /* CPUID is slow, and very slow where this kernel itself is a guest */
+    if (known)
+        return known;
     unsigned bits = cpuid(0x80000008, 0).a & 0xff;
-    return bits >= 32 && bits <= 52 ? bits : 36;
+    return known = bits >= 32 && bits <= 52 ? bits : 36;
 }
 
 static uint32_t detect(void)

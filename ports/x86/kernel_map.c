@@ -8,6 +8,7 @@
 #include "core/lib/log.h"
 #include "core/lib/string.h"
 #include "hal/boot_info.h"
+#include "hal/cpu.h"
 #include "hal/physical.h"
 #include "layout.h"
 #include "platform/platform.h"
@@ -139,6 +140,25 @@ void *physical_window(unsigned slot, paddr_t address, size_t size)
         page_flush(base + i * PAGE_SIZE);
     }
     return (void *)(base + (word)(address % PAGE_SIZE));
+}
+
+/* The second half of the first window's table holds a page for each CPU. Global, so that INVLPG reaches what is cached under any PCID. */
+void *kernel_map_frame(uint64_t frame)
+{
+    enum { FIRST = PHYSICAL_WINDOW_SIZE / PAGE_SIZE };
+    _Static_assert(FIRST + NOVA_CPUS <= TABLE_ENTRIES, "one page table");
+    if (frame >> (cpu_physical_bits() - PAGE_BITS))
+        return 0;
+    unsigned slot = FIRST + cpu_number();
+    uint64_t value =
+        frame << PAGE_BITS | ENTRY_PRESENT | ENTRY_WRITE | ENTRY_GLOBAL | ENTRY_ACCESSED | ENTRY_DIRTY | entry_no_execute;
+    word address = WINDOW_BASE + slot * (word)PAGE_SIZE;
+    if (kernel_table_window[0][slot] != value) {
+        entry_write(&kernel_table_window[0][slot], 0);
+        entry_write(&kernel_table_window[0][slot], value);
+        page_flush(address);
+    }
+    return (void *)address;
 }
 
 void *physical_device(paddr_t address, size_t size, enum memory_type type)

@@ -25,6 +25,12 @@ void *kernel_map_pool(void);
 void kernel_map_identity(paddr_t address);
 void kernel_map_identity_drop(void);
 
+/*
+ * This CPU's view of a page frame outside the pool, once it runs user mode; valid until the next call. 0 = the CPU has no such address. What is there may be
+ * anything that a PD got as memory.
+ */
+void *kernel_map_frame(uint64_t frame);
+
 /* Physical address of something in the kernel image, and of kernel_root. */
 paddr_t kernel_image_phys(const void *pointer);
 paddr_t kernel_root_phys(void);

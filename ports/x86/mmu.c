@@ -38,7 +38,8 @@ enum {
     FLUSH_SINGLE_MAX = 32, /* more pages than this are flushed with the whole space */
     PORT_ID_LOW = 0,       /* words of mmu->port */
     PORT_ID_HIGH = 1,
-    PORT_ROOT_GENERATION = 2 /* 32 bit: counts new entries of the root */
+    PORT_ROOT_GENERATION = 2, /* 32 bit: counts new entries of the root */
+    PORT_GUEST_GENERATION = 3 /* counts changes of the guest view that take rights away */
 };
 
 #define CR3_NO_FLUSH ((uint64_t)1 << 63)
@@ -99,7 +100,7 @@ void mmu_init(struct mmu *mmu, void *root)
     mmu->tag = 0;
     mmu->port[PORT_ID_LOW] = (uint32_t)id;
     mmu->port[PORT_ID_HIGH] = (uint32_t)(id >> 32);
-    mmu->port[PORT_ROOT_GENERATION] = mmu->port[3] = 0;
+    mmu->port[PORT_ROOT_GENERATION] = mmu->port[PORT_GUEST_GENERATION] = 0;
 }
 
 /* Seldom used: built for size. */
@@ -348,21 +349,46 @@ unsigned mmu_protect(struct mmu *mmu, enum mmu_view view, word page, word count,
         page += rest;
         count -= rest;
         if (!count)
-            return 0;
+            break;
         entry = walk(mmu, view, page, &level);
     }
+    if (view == MMU_GUEST)
+        __atomic_store_n(&mmu->port[PORT_GUEST_GENERATION], mmu->port[PORT_GUEST_GENERATION] + 1, __ATOMIC_RELEASE);
+    return 0;
+}
+
+static SELDOM struct mmu_leaf leaf_find(const struct mmu *mmu, enum mmu_view view, word page)
+{
+    struct mmu_leaf leaf = {0, 0, 0, MEMORY_WRITE_BACK};
+    if (!mmu->root[view] || !within(view, page, 1))
+        return leaf;
+    uint64_t entry;
+    do /* another CPU may put a table in the place of a large page meanwhile */
+        entry = entry_read(walk(mmu, view, page, &leaf.level));
+    while (leaf.level > 1 && (entry & (ENTRY_PRESENT | ENTRY_LARGE)) == ENTRY_PRESENT);
+    if (!(entry & ENTRY_PRESENT))
+        return leaf;
+    leaf.frame = (entry & ENTRY_ADDRESS) >> PAGE_BITS | (page & (entry_span(leaf.level) - 1));
+    bool execute = is_ept(view) ? entry & EPT_EXECUTE : !entry_no_execute || !(entry & entry_no_execute);
+    leaf.rights = MMU_READ | (entry & ENTRY_WRITE ? MMU_WRITE : 0) | (execute ? MMU_EXECUTE : 0);
+    if (is_ept(view))
+        leaf.type = (entry >> EPT_TYPE_SHIFT & 7) == MTRR_WB ? MEMORY_WRITE_BACK : MEMORY_UNCACHED;
+    else if (entry & ENTRY_PWT)
+        leaf.type = entry & ENTRY_PCD ? MEMORY_UNCACHED : MEMORY_WRITE_COMBINE;
+    return leaf;
 }
 
 SELDOM unsigned mmu_lookup(const struct mmu *mmu, enum mmu_view view, word page, uint64_t *frame)
 {
-    unsigned level;
-    uint64_t entry = mmu->root[view] && within(view, page, 1) ? *walk(mmu, view, page, &level) : 0;
-    if (!(entry & ENTRY_PRESENT))
-        return 0;
-    *frame = (entry & ENTRY_ADDRESS) >> PAGE_BITS | (page & (entry_span(level) - 1));
-    bool execute = is_ept(view) ? entry & EPT_EXECUTE : !entry_no_execute || !(entry & entry_no_execute);
-    return MMU_READ | (entry & ENTRY_WRITE ? MMU_WRITE : 0) | (execute ? MMU_EXECUTE : 0);
+    struct mmu_leaf leaf = leaf_find(mmu, view, page);
+    if (leaf.rights)
+        *frame = leaf.frame;
+    return leaf.rights;
 }
+
+struct mmu_leaf mmu_guest_find(const struct mmu *mmu, word page) { return leaf_find(mmu, MMU_GUEST, page); }
+
+word mmu_guest_generation(const struct mmu *mmu) { return __atomic_load_n(&mmu->port[PORT_GUEST_GENERATION], __ATOMIC_ACQUIRE); }
 
 /*
  * Collects what hangs below the first 'entries' entries of a table, deepest first, so that an interrupted collection finds the rest

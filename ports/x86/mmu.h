@@ -15,6 +15,19 @@ extern unsigned mmu_ept_leaf_levels;
 /* Every CPU, before its first mmu_activate: kernel_root is loaded, no user mapping is cached. */
 void mmu_cpu_init(void);
 
+/* A page of the guest view: its frame, rights (0 = nothing there), level of the leaf that holds it, and memory type. */
+struct mmu_leaf {
+    uint64_t frame;
+    unsigned rights, level;
+    enum memory_type type;
+};
+
+/* Looks a page of the guest view up. Needs no lock: what it finds holds until this CPU leaves the kernel, or until mmu_guest_generation has changed. */
+struct mmu_leaf mmu_guest_find(const struct mmu *mmu, word page);
+
+/* Changes whenever rights of the guest view have been taken away. */
+word mmu_guest_generation(const struct mmu *mmu);
+
 /*
  * A page fault of user mode came: true if this CPU only worked with an outdated copy of a page directory pointer (32 bit: the CPU
  * caches the four of them when CR3 is loaded, SDM vol. 3, 4.4.1), which is now refreshed; the instruction has to be repeated. At

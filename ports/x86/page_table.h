@@ -75,6 +75,18 @@ static inline void entry_write(uint64_t *entry, uint64_t value)
 #endif
 }
 
+/* An entry that another CPU may be writing: never half of one and half of another. */
+static inline uint64_t entry_read(uint64_t *entry)
+{
+#ifdef __x86_64__
+    return *(volatile uint64_t *)entry;
+#else
+    uint64_t value = 0; /* where it is zero, zero is written */
+    asm volatile("lock cmpxchg8b %1" : "+A"(value), "+m"(*entry) : "b"(0), "c"(0) : "memory", "cc");
+    return value;
+#endif
+}
+
 /* The same for an entry that is present and gets another frame: a large page that becomes a table. No half of it may be seen. */
 static inline void entry_replace(uint64_t *entry, uint64_t value)
 {

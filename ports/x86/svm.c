@@ -45,17 +45,15 @@ static bool svm_boot(void)
         log_line("svm: switched off by the firmware: no virtual CPUs");
         return false;
     }
-    if (!(limits.d & SVM_FEATURE_NPT) || boot_info.options.vtlb) {
-        log_line("svm: virtual CPUs need nested paging, which %s", boot_info.options.vtlb ? "'vtlb' turns off" : "this CPU lacks");
-        return false;
-    }
+    vcpu_needs_vtlb = !(limits.d & SVM_FEATURE_NPT) || boot_info.options.vtlb;
+    svm_decode_assists = limits.d & SVM_FEATURE_DECODE && limits.d & SVM_FEATURE_NEXT_IP;
     lme_needs_pae = feature(FEATURE_HYPERVISOR) && cpuid(0x40000000, 0).b == 0x54474354; /* TCGT */
     tags = boot_info.options.novpid ? 2 : limits.b;
     memset(msr_bitmap, 0xff, sizeof msr_bitmap);
     msr_allow(MSR_FS_BASE);
     msr_allow(MSR_GS_BASE);
     msr_allow(MSR_KERNEL_GS_BASE);
-    log_line("svm: nested paging, %u TLB tags", tags);
+    log_line("svm: %s, %u TLB tags", vcpu_needs_vtlb ? "software-filled TLB" : "nested paging", tags);
     return true;
 }
 
@@ -63,7 +61,7 @@ static bool svm_boot(void)
 static bool svm_cpu_init(struct x86_cpu *cpu)
 {
     uint64_t vm_cr = 0;
-    if (!(cpuid(0x80000001, 0).c >> 2 & 1) || !(cpuid(0x8000000a, 0).d & SVM_FEATURE_NPT) ||
+    if (!(cpuid(0x80000001, 0).c >> 2 & 1) || (!vcpu_needs_vtlb && !(cpuid(0x8000000a, 0).d & SVM_FEATURE_NPT)) ||
         (rdmsr_safe(MSR_VM_CR, &vm_cr) && vm_cr & VM_CR_DISABLED))
         return false;
     char *pages = kernel_boot_alloc(1);
@@ -78,7 +76,7 @@ static bool svm_cpu_init(struct x86_cpu *cpu)
 
 static void svm_start(struct frame *frame, void *area, struct mmu *mmu)
 {
-    vcpu_start(frame, area, mmu);
+    struct vcpu *vcpu = vcpu_start(frame, area, mmu);
     struct vmcb *vmcb = area;
     vmcb->exceptions = INTERCEPT_EXCEPTION_AC;
     vmcb->intercepts = INTERCEPTS;
@@ -89,6 +87,15 @@ static void svm_start(struct frame *frame, void *area, struct mmu *mmu)
     vmcb->efer = EFER_SVME;
     vmcb->pat = PAT_RESET;
     vmcb->flags = 2;
+    if (!vcpu_needs_vtlb)
+        return;
+    vcpu_vtlb_start(vcpu, SVM_VTLB_PAGE);
+    vcpu->vtlb.on = true;
+    vmcb->nested = 0;
+    vmcb->cr_reads = vmcb->cr_writes = INTERCEPT_CR_034;
+    vmcb->exceptions |= INTERCEPT_EXCEPTION_PAGE;
+    vmcb->intercepts |= INTERCEPTS_VTLB;
+    vmcb->intercepts3 = cpuid(7, 0).b >> 10 & 1 ? INTERCEPT3_INVPCID : 0;
 }
 
 static void svm_stop(struct frame *frame) { (void)frame; }
@@ -96,7 +103,13 @@ static void svm_stop(struct frame *frame) { (void)frame; }
 /* Gives the guest a tag under which this CPU knows nothing of it if it has none that is good. */
 static void tag_choose(struct x86_cpu *cpu, struct vcpu *vcpu, struct vmcb *vmcb)
 {
-    paddr_t root = vcpu_memory(vcpu);
+    if (vcpu->vtlb.on) {
+        vcpu->flushes = cpu->guest_flushes; /* the vTLB sees to it itself */
+        if (vcpu->vtlb.flushed)
+            vcpu->tag = 0;
+        vcpu->vtlb.flushed = false;
+    }
+    paddr_t root = vcpu->vtlb.on ? 0 : vcpu_memory(vcpu);
     bool good =
         vcpu->tag_generation == cpu->vcpu_tag_generation && vcpu->tag && vcpu->flushes == cpu->guest_flushes && vcpu->root == root;
     vmcb->tlb_control = TLB_KEEP;
@@ -138,6 +151,30 @@ static bool window_open(const struct vcpu *vcpu, const struct vmcb *vmcb)
     return vcpu->window && vmcb->flags & 0x200 && !(vmcb->shadow & SHADOW_ACTIVE) && !(vcpu->inject & INJECT_VALID);
 }
 
+uint64_t svm_interrupted_again(const struct vcpu *vcpu)
+{
+    enum { BREAKPOINT = 3, OVERFLOW = 4 };
+    unsigned type = (vcpu->interrupted & INJECT_TYPE) >> 8, vector = vcpu->interrupted & INJECT_VECTOR;
+    bool software = type == INJECT_SOFTWARE || (type == INJECT_EXCEPTION && (vector == BREAKPOINT || vector == OVERFLOW));
+    return software ? 0 : vcpu->interrupted;
+}
+
+/* The vTLB's registers take the place of the guest's. False = the guest cannot run: *exit is what to do. */
+static bool vtlb_enter(struct x86_cpu *cpu, struct vcpu *vcpu, struct vmcb *vmcb, struct frame **exit)
+{
+    enum vtlb_outcome outcome = vtlb_good(&vcpu->vtlb) ? vtlb_prepare(&vcpu->vtlb) : VTLB_FAULT;
+    if (outcome != VTLB_DONE) {
+        *exit = outcome == VTLB_MEMORY ? svm_vtlb_memory(cpu, vcpu) : kernel_vcpu_exit(cpu->core, NOVA_VM_INVALID_STATE, 0);
+        return false;
+    }
+    struct vtlb_hardware hardware = vtlb_hardware(&vcpu->vtlb);
+    vmcb->cr0 = hardware.cr0;
+    vmcb->cr3 = hardware.cr3;
+    vmcb->cr4 = hardware.cr4;
+    vmcb->efer = hardware.efer | EFER_SVME;
+    return true;
+}
+
 static struct frame *svm_resume(struct x86_cpu *cpu, struct frame *frame)
 {
     struct vcpu *vcpu = vcpu_of(frame);
@@ -150,6 +187,9 @@ static struct frame *svm_resume(struct x86_cpu *cpu, struct frame *frame)
         vcpu->interrupted = 0;
         return kernel_vcpu_exit(cpu->core, EXIT_VINTR, 0);
     }
+    struct frame *exit;
+    if (vcpu->vtlb.on && !vtlb_enter(cpu, vcpu, vmcb, &exit))
+        return exit;
     /* All of it anew: QEMU writes something else back when it refuses a state, and without masking nothing would end the guest. */
     vmcb->vintr = (vmcb->vintr & VINTR_TPR) | VINTR_MASKING;
     vmcb->intercepts &= ~(uint32_t)INTERCEPT_VINTR;
@@ -185,8 +225,13 @@ static struct frame *svm_exit(struct x86_cpu *cpu)
     switch (code) {
     case EXIT_INTR:
     case EXIT_NMI:
-    case EXIT_INIT: vcpu->inject = vcpu->interrupted; return 0; /* NMIs have come when the stub set GIF */
-    case EXIT_EXCEPTION ... EXIT_EXCEPTION + 31: vcpu->inject = vcpu->interrupted; break;
+    case EXIT_INIT: vcpu->inject = svm_interrupted_again(vcpu); return 0; /* NMIs have come when the stub set GIF */
+    case EXIT_EXCEPTION ... EXIT_EXCEPTION + 31: vcpu->inject = svm_interrupted_again(vcpu); break;
+    }
+    if (vcpu->vtlb.on && code <= EXIT_LAST) {
+        struct frame *handled = svm_vtlb_exit(cpu, vcpu, (unsigned)code);
+        if (handled)
+            return handled;
     }
     vcpu->qual[0] = vmcb->exit_info[0];
     vcpu->qual[1] = vmcb->exit_info[1];

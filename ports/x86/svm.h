@@ -13,6 +13,8 @@ enum {
     VM_CR_DISABLED = 1 << 4,
 
     SVM_FEATURE_NPT = 1 << 0, /* CPUID 8000000A EDX */
+    SVM_FEATURE_NEXT_IP = 1 << 3,
+    SVM_FEATURE_DECODE = 1 << 7,
 
     /* Intercepts, words at 0x0c and 0x10. */
     INTERCEPT_INTR = 1 << 0,
@@ -21,15 +23,20 @@ enum {
     INTERCEPT_VINTR = 1 << 4,
     INTERCEPT_INVD = 1 << 22,
     INTERCEPT_HLT = 1 << 24,
+    INTERCEPT_INVLPG = 1 << 25,
     INTERCEPT_IO = 1 << 27,
     INTERCEPT_MSR = 1 << 28,
+    INTERCEPT_TASK_SWITCH = 1 << 29,
     INTERCEPT2_VMRUN = 1 << 0,
     INTERCEPT2_VMLOAD = 1 << 2,
     INTERCEPT2_VMSAVE = 1 << 3,
     INTERCEPT2_CLGI = 1 << 5,
     INTERCEPT2_SKINIT = 1 << 6,
     INTERCEPT2_XSETBV = 1 << 13,
+    INTERCEPT3_INVPCID = 1 << 2,
     INTERCEPT_EXCEPTION_AC = 1 << 17,
+    INTERCEPT_EXCEPTION_PAGE = 1 << 14,
+    INTERCEPT_CR_034 = 1 << 0 | 1 << 3 | 1 << 4,
 
     TLB_KEEP = 0,
     TLB_FLUSH_ALL = 1,
@@ -42,24 +49,34 @@ enum {
 
     SHADOW_ACTIVE = 1,
 
+    EXIT_CR_WRITE = 0x10, /* 16 of them, after as many reads */
+    EXIT_CR_LAST = 0x1f,
     EXIT_EXCEPTION = 0x40, /* 32 of them */
     EXIT_INTR = 0x60,
     EXIT_NMI = 0x61,
     EXIT_INIT = 0x63,
     EXIT_VINTR = 0x64,
+    EXIT_INVLPG = 0x79,
+    EXIT_SHUTDOWN = 0x7f,
+    EXIT_INVPCID = 0xa2,
     EXIT_NPF = 0x400,
     EXIT_LAST = 250 /* as an event of its own: abi.md section 5 */
 };
 #define INTERCEPTS                                                                                                                 \
     (INTERCEPT_INTR | INTERCEPT_NMI | INTERCEPT_INIT | INTERCEPT_INVD | INTERCEPT_HLT | INTERCEPT_IO | INTERCEPT_MSR | 1u << 31)
 #define INTERCEPTS2 (INTERCEPT2_VMLOAD | INTERCEPT2_VMSAVE | INTERCEPT2_CLGI | INTERCEPT2_SKINIT)
+/* What the vTLB needs beside these. A task switch would load CR3. */
+#define INTERCEPTS_VTLB (INTERCEPT_INVLPG | INTERCEPT_TASK_SWITCH)
 #define EXIT_INVALID (~(uint64_t)0)
+
+/* Pages of the area: VMCB, struct vcpu, then the vTLB's. */
+enum { SVM_VTLB_PAGE = 2 };
 
 /* Appendix B. The save area is described by vcpu_state.c; what the kernel itself looks at is named here. */
 struct vmcb {
     uint16_t cr_reads, cr_writes, dr_reads, dr_writes;
-    uint32_t exceptions, intercepts, intercepts2;
-    uint8_t reserved0[0x40 - 0x14];
+    uint32_t exceptions, intercepts, intercepts2, intercepts3;
+    uint8_t reserved0[0x40 - 0x18];
     uint64_t io_bitmap, msr_bitmap, tsc_offset;
     uint32_t asid;
     uint8_t tlb_control, reserved1[3];
@@ -80,15 +97,31 @@ struct vmcb {
     uint64_t sp;
     uint8_t reserved8[0x5f8 - 0x5e0];
     uint64_t ax;
-    uint8_t reserved9[0x668 - 0x600];
+    uint8_t reserved9[0x640 - 0x600];
+    uint64_t cr2;
+    uint8_t reserved10[0x668 - 0x648];
     uint64_t pat;
 };
 _Static_assert(offsetof(struct vmcb, io_bitmap) == 0x40 && offsetof(struct vmcb, asid) == 0x58 &&
                    offsetof(struct vmcb, vintr) == 0x60 && offsetof(struct vmcb, shadow) == 0x68 &&
                    offsetof(struct vmcb, nested) == 0x90 && offsetof(struct vmcb, inject) == 0xa8 &&
                    offsetof(struct vmcb, cpl) == 0x4cb && offsetof(struct vmcb, efer) == 0x4d0 &&
-                   offsetof(struct vmcb, ip) == 0x578 && offsetof(struct vmcb, ax) == 0x5f8 && offsetof(struct vmcb, pat) == 0x668,
+                   offsetof(struct vmcb, ip) == 0x578 && offsetof(struct vmcb, ax) == 0x5f8 &&
+                   offsetof(struct vmcb, cr2) == 0x640 && offsetof(struct vmcb, pat) == 0x668,
                "AMD APM vol. 2, appendix B");
+
+/* The processor says what CR accesses and INVLPG are about. Fixed at boot. */
+extern bool svm_decode_assists;
+
+/*
+ * The delivery that an exit interrupted, as it can be put up for injection again: 0 for software interrupts and INT3 and INTO, whose instructions are executed
+ * again instead (IP is still there, and injection would need the next one).
+ */
+uint64_t svm_interrupted_again(const struct vcpu *vcpu);
+
+/* svm_vtlb.c: an exit of a guest on the vTLB; 0 = it is no business of the vTLB. And the event for memory that the vTLB does not find. */
+struct frame *svm_vtlb_exit(struct x86_cpu *cpu, struct vcpu *vcpu, unsigned code);
+struct frame *svm_vtlb_memory(struct x86_cpu *cpu, struct vcpu *vcpu);
 
 /* svm_state.c */
 void svm_save(struct frame *frame, struct nova_state *state, word mtd, unsigned event);

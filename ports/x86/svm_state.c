@@ -42,6 +42,8 @@ void svm_save(struct frame *frame, struct nova_state *state, word mtd, unsigned 
     vcpu_common_save(vcpu, state, mtd);
     if (mtd & ~(word)STATE_NO_TABLE)
         vcpu_state_read(vcpu, state, mtd, vmcb_read);
+    if (vcpu->vtlb.on)
+        vcpu_vtlb_save(vcpu, state, mtd, EFER_SVME);
     if (mtd & NOVA_MTD_IP) {
         state->ip = (word)vmcb->ip;
         state->inst_len = 0;
@@ -58,6 +60,15 @@ void svm_save(struct frame *frame, struct nova_state *state, word mtd, unsigned 
 #endif
 }
 
+/* What the table has put into the VMCB is the guest's; the hardware gets other registers. */
+static void vtlb_take(struct vtlb *vtlb, const struct vmcb *vmcb, word mtd)
+{
+    bool control = mtd & NOVA_MTD_CR, efer = mtd & NOVA_MTD_EFER;
+    if (control || efer)
+        vtlb_load(vtlb, control ? (word)vmcb->cr0 : vtlb->cr0, control ? (word)vmcb->cr3 : vtlb->cr3,
+                  control ? (word)vmcb->cr4 : vtlb->cr4, efer ? vmcb->efer & ~EFER_SVME : vtlb->efer);
+}
+
 void svm_load(struct frame *frame, const struct nova_state *state, word mtd)
 {
     struct vcpu *vcpu = vcpu_of(frame);
@@ -71,10 +82,13 @@ void svm_load(struct frame *frame, const struct nova_state *state, word mtd)
         vmcb->cpl = (uint8_t)(*(uint16_t *)((char *)vmcb + VMCB_SS_ATTRIBUTES) >> 5 & 3);
     if (mtd & NOVA_MTD_EFER)
         vmcb->efer |= EFER_SVME;
+    if (vcpu->vtlb.on)
+        vtlb_take(&vcpu->vtlb, vmcb, mtd);
     if (mtd & (NOVA_MTD_CR | NOVA_MTD_EFER))
         vcpu->tag = 0; /* as if the guest had written them, and more */
     if (mtd & NOVA_MTD_CTRL) {
-        vmcb->intercepts = (READ_ONCE(state->ctrl[0]) & ~(uint32_t)INTERCEPT_VINTR) | INTERCEPTS;
+        vmcb->intercepts =
+            (READ_ONCE(state->ctrl[0]) & ~(uint32_t)INTERCEPT_VINTR) | INTERCEPTS | (vcpu->vtlb.on ? INTERCEPTS_VTLB : 0);
         vmcb->intercepts2 = READ_ONCE(state->ctrl[1]) | INTERCEPTS2;
         vcpu->window = false;
     }

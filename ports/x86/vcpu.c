@@ -13,10 +13,13 @@
 #include "ports/x86/fpu.h"
 #include "ports/x86/kernel_map.h"
 #include "ports/x86/msr.h"
+#include "registers.h"
 
 enum { MSR_TSC_AUX = 0xc0000103, IO_GUEST_PAGES = 3 };
 
 static const struct vcpu_hardware *hardware;
+static struct virtualization_ops operations;
+bool vcpu_needs_vtlb;
 static uint32_t failed; /* CPUs that could not; atomic */
 static bool has_tsc_aux;
 
@@ -30,6 +33,11 @@ void vcpu_boot(void)
     if (!found->boot())
         return;
     hardware = found;
+    operations = found->operations;
+    if (vcpu_needs_vtlb) {
+        operations.area_order = VCPU_AREA_ORDER_VTLB;
+        vtlb_boot();
+    }
     has_tsc_aux = cpuid(0x80000001, 0).d >> 27 & 1;
     memset(no_ports, 0xff, sizeof no_ports);
 }
@@ -53,7 +61,7 @@ void vcpu_boot_done(void)
     boot_info.features |= hardware->feature;
 }
 
-const struct virtualization_ops *hal_virtualization(void) { return hardware ? &hardware->operations : 0; }
+const struct virtualization_ops *hal_virtualization(void) { return hardware ? &operations : 0; }
 
 struct vcpu *vcpu_start(struct frame *frame, void *area, struct mmu *mmu)
 {
@@ -95,4 +103,50 @@ paddr_t vcpu_ports(const struct vcpu *vcpu)
 {
     const uint8_t *bitmap = __atomic_load_n(&vcpu->mmu->io_guest, __ATOMIC_ACQUIRE);
     return bitmap ? virt_to_phys(bitmap) : kernel_image_phys(no_ports);
+}
+
+void vcpu_vtlb_start(struct vcpu *vcpu, unsigned page)
+{
+    if (!vcpu_needs_vtlb)
+        return;
+    vtlb_init(&vcpu->vtlb, vcpu->mmu, (char *)vcpu->hardware + page * PAGE_SIZE, (1u << VCPU_AREA_ORDER_VTLB) - page);
+}
+
+word *vcpu_register(struct frame *frame, unsigned number)
+{
+#define PLACE(member) offsetof(struct frame, member) / sizeof(word)
+#ifdef __x86_64__
+    static const uint8_t places[16] = {PLACE(arg[ARG_AX]),  PLACE(reg[REG_CX]),  PLACE(arg[ARG_DX]),  PLACE(reg[REG_BX]),
+                                       PLACE(sp),           PLACE(reg[REG_BP]),  PLACE(arg[ARG_SI]),  PLACE(arg[ARG_DI]),
+                                       PLACE(arg[ARG_R8]),  PLACE(reg[REG_R9]),  PLACE(reg[REG_R10]), PLACE(reg[REG_R11]),
+                                       PLACE(reg[REG_R12]), PLACE(reg[REG_R13]), PLACE(reg[REG_R14]), PLACE(reg[REG_R15])};
+#else
+    static const uint8_t places[8] = {PLACE(arg[ARG_AX]), PLACE(reg[REG_CX]), PLACE(reg[REG_DX]), PLACE(arg[ARG_BX]),
+                                      PLACE(sp),          PLACE(arg[ARG_BP]), PLACE(arg[ARG_SI]), PLACE(arg[ARG_DI])};
+#endif
+    return (word *)frame + places[number % sizeof places];
+}
+
+word vcpu_machine_status(word cr0, word value) { return (cr0 & ~(word)(CR0_MP | CR0_EM | CR0_TS)) | (value & 0xf); }
+
+static bool contributory(unsigned vector) { return vector == 0 || (vector >= 10 && vector <= 13); }
+
+bool vcpu_inject_exception(struct vcpu *vcpu, unsigned vector, uint32_t error)
+{
+    enum { DOUBLE_FAULT = 8, PAGE_FAULT = 14, HAVE_ERROR = 0x27d00 /* 8, 10-14, 17 */ };
+    uint64_t first = vcpu->interrupted;
+    if (first & INJECT_VALID && (first & INJECT_TYPE) == INJECT_EXCEPTION << 8) {
+        unsigned before = first & INJECT_VECTOR;
+        if (before == DOUBLE_FAULT)
+            return false;
+        if ((before == PAGE_FAULT && (vector == PAGE_FAULT || contributory(vector))) ||
+            (contributory(before) && contributory(vector))) {
+            vector = DOUBLE_FAULT;
+            error = 0;
+        }
+    }
+    vcpu->inject = INJECT_VALID | INJECT_EXCEPTION << 8 | vector;
+    if (HAVE_ERROR >> vector & 1)
+        vcpu->inject |= INJECT_ERROR | (uint64_t)error << 32;
+    return true;
 }

@@ -10,8 +10,9 @@
 #include "hal/virtualization.h"
 #include <nova/hypercall.h>
 #include "ports/x86/cpu_local.h"
+#include "ports/x86/vtlb.h"
 
-enum { VCPU_AREA_ORDER = 1, REG_VCPU = FRAME_REGS - 1 };
+enum { VCPU_AREA_ORDER = 1, VCPU_AREA_ORDER_VTLB = 5, REG_VCPU = FRAME_REGS - 1 };
 
 /* Pending injections and interrupted deliveries, the same in both formats: SDM vol. 3, 24.8.3; AMD APM vol. 2, 15.20. The upper half is an error code. */
 enum { INJECT_VECTOR = 0xff, INJECT_TYPE = 7 << 8, INJECT_ERROR = 1 << 11, INJECT_WINDOW = 1 << 12, INJECT_NMI_WINDOW = 1 << 13 };
@@ -44,6 +45,7 @@ struct vcpu {
     uint8_t instruction_length; /* VMX: of the exit */
     uint8_t injected_length;    /* VMX: for software interrupts */
     uint32_t control[2];        /* VMX: what the monitor asked for */
+    struct vtlb vtlb;
 };
 
 static inline struct vcpu *vcpu_of(struct frame *frame) { return (struct vcpu *)frame->reg[REG_VCPU]; }
@@ -59,6 +61,9 @@ struct vcpu_hardware {
 };
 extern const struct vcpu_hardware svm_hardware, vmx_hardware;
 
+/* Virtual CPUs have memory for a vTLB. Set by boot of the hardware. */
+extern bool vcpu_needs_vtlb;
+
 /* Boot CPU, before the others start; every CPU, when its descriptors are final; boot CPU, when all are there: features are known, root is not. */
 void vcpu_boot(void);
 void vcpu_cpu_init(struct x86_cpu *cpu);
@@ -67,6 +72,21 @@ void vcpu_boot_done(void);
 /* The part of hal/virtualization.h that both need. */
 struct vcpu *vcpu_start(struct frame *frame, void *area, struct mmu *mmu);
 void vcpu_pause(struct frame *frame, uint64_t ticks);
+
+/* Gives a new virtual CPU the part of its area from this page on for its vTLB. */
+void vcpu_vtlb_start(struct vcpu *vcpu, unsigned page);
+
+/* A general register by its number in instructions; 4 is SP, which the hardware keeps elsewhere, too. */
+word *vcpu_register(struct frame *frame, unsigned number);
+
+/* CR0 after LMSW. */
+word vcpu_machine_status(word cr0, word value);
+
+/*
+ * Puts an exception with its error code (if it has one) up for injection, as the second one if the exit interrupted the delivery of another: SDM vol. 3,
+ * table 6-5. False = that makes a triple fault.
+ */
+bool vcpu_inject_exception(struct vcpu *vcpu, unsigned vector, uint32_t error);
 
 /* What the hardware does not switch: before an entry, after an exit. guest_sets_xcr0: XSETBV of the guest does not exit. */
 void vcpu_switch_in(struct vcpu *vcpu);

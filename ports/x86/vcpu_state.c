@@ -138,3 +138,21 @@ void vcpu_common_load(struct vcpu *vcpu, const struct nova_state *state, word mt
     if (mtd & NOVA_MTD_XSAVE)
         vcpu->xcr0 = fpu_constrain(READ_ONCE(state->xcr0)); /* XSS: the kernel lets no supervisor state be used */
 }
+
+void vcpu_vtlb_save(const struct vcpu *vcpu, struct nova_state *state, word mtd, uint64_t efer_set)
+{
+    const struct vtlb *vtlb = &vcpu->vtlb;
+    if (mtd & NOVA_MTD_CR) {
+        state->cr0 = vtlb->cr0;
+        state->cr3 = vtlb->cr3;
+        state->cr4 = vtlb->cr4;
+    }
+    for (unsigned i = 0; mtd & NOVA_MTD_PDPTE && i < 4; i++)
+        state->pdpte[i] = (word)vtlb->pointer[i];
+#ifdef __x86_64__
+    if (mtd & NOVA_MTD_EFER)
+        state->efer = vtlb->efer | efer_set;
+#else
+    (void)efer_set;
+#endif
+}

@@ -34,6 +34,9 @@ void vcpu_state_write(struct vcpu *vcpu, const struct nova_state *state, word mt
 void vcpu_common_save(struct vcpu *vcpu, struct nova_state *state, word mtd);
 void vcpu_common_load(struct vcpu *vcpu, const struct nova_state *state, word mtd);
 
+/* The guest's control registers on the vTLB, in the place of the hardware's. efer_set: bits that the monitor sees set beside the guest's. */
+void vcpu_vtlb_save(const struct vcpu *vcpu, struct nova_state *state, word mtd, uint64_t efer_set);
+
 /* A field of user memory, once. */
 #define READ_ONCE(lvalue) (*(const volatile __typeof__(lvalue) *)&(lvalue))
 

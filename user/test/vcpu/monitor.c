@@ -6,7 +6,7 @@
 
 #include "vcpu.h"
 
-int is_svm;
+int is_svm, has_vtlb;
 unsigned test_cpu;
 uint8_t *guest_memory;
 nova_word vm_pd, vm_ec;
@@ -19,7 +19,7 @@ static nova_word portals, done, hold;
 static unsigned checks, failures;
 
 /* Conventional memory that nova_allocate leaves alone: guests execute in it. */
-enum { QUOTA = 64, PATIENCE_MS = 3000, GUEST_PHYSICAL = 0x20000 };
+enum { QUOTA = 128, PATIENCE_MS = 3000, GUEST_PHYSICAL = 0x20000 };
 
 void check(const char *name, uint64_t got, uint64_t want)
 {
@@ -125,17 +125,6 @@ static int monitor_on(unsigned cpu)
     return 1;
 }
 
-static int start(const struct nova_hip *hip, unsigned cpu)
-{
-    is_svm = (hip->features & NOVA_FEATURE_SVM) != 0;
-    guest_memory = nova_map_physical(GUEST_PHYSICAL, (GUEST_PAGES + 1) * PAGE, NOVA_MEM_RWX);
-    vm_pd = nova_selectors(1, 1);
-    vm_ec = nova_selectors(4, 4);
-    done = nova_selectors(2, 2);
-    hold = done + 1;
-    return guest_memory && !nova_create_sm(done, nova_pd, 0) && !nova_create_sm(hold, nova_pd, 0) && monitor_on(cpu);
-}
-
 /* A word of the command line. */
 static int asked_for(const struct nova_hip *hip, const char *word)
 {
@@ -152,6 +141,18 @@ static int asked_for(const struct nova_hip *hip, const char *word)
         return 0;
     }
     return 0;
+}
+
+static int start(const struct nova_hip *hip, unsigned cpu)
+{
+    has_vtlb = asked_for(hip, "vtlb");
+    is_svm = (hip->features & NOVA_FEATURE_SVM) != 0;
+    guest_memory = nova_map_physical(GUEST_PHYSICAL, (GUEST_PAGES + 1) * PAGE, NOVA_MEM_RWX);
+    vm_pd = nova_selectors(1, 1);
+    vm_ec = nova_selectors(4, 4);
+    done = nova_selectors(2, 2);
+    hold = done + 1;
+    return guest_memory && !nova_create_sm(done, nova_pd, 0) && !nova_create_sm(hold, nova_pd, 0) && monitor_on(cpu);
 }
 
 static void tests(const struct nova_hip *hip, unsigned cpu)

@@ -31,6 +31,7 @@ enum { PAGE = 4096 };
 typedef void (*guest_action)(unsigned event, struct nova_utcb *utcb);
 
 extern int is_svm;
+extern int has_vtlb;           /* no nested paging: 'vtlb' is among the arguments */
 extern unsigned test_cpu;      /* where guests run */
 extern uint8_t *guest_memory;  /* GUEST_PAGES pages, then one more that tests map themselves */
 extern nova_word vm_pd, vm_ec; /* of the running guest */
