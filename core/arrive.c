@@ -59,6 +59,8 @@ void ec_arrive(struct cpu *cpu, struct inbox_item *item)
         virtualization->stop(&ec->frame);
     timeout_cancel(cpu, &ec->timeout);
     ec_leave_chain(cpu, ec);
+    if (cursor_parked(&ec->cursor))
+        cursor_drop(&ec->cursor);
     if (ec->notice)
         reclaim_retire(cpu, ec->notice);
     ec->notice = 0;

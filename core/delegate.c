@@ -105,39 +105,25 @@ static bool range_fill(struct range_space *to, const struct piece *piece, struct
 static bool ranges_delegate(struct range_space *from, struct range_space *to, const struct piece *whole)
 {
     word at = whole->source, end = at + whole->count;
-    while (at < end) {
-        spin_lock(&from->space.lock);
-        struct range *range = range_next(from, at);
-        word base = range ? range->mapping.base : end;
-        uint8_t lock = range ? range->mapping.lock : 0;
-        spin_unlock(&from->space.lock);
-        if (base >= end)
-            return true;
-        if (at < base)
-            at = base;
-
-        /* Now with the lock of its tree, in the right order; the range may have changed in between. */
-        bool enough = true;
-        mapping_lock(lock);
-        spin_lock(&from->space.lock);
-        range = range_find(from, at);
-        bool same = range && range->mapping.lock == lock;
-        word stop = range ? word_min(range_end(range), end) : at;
-        spin_unlock(&from->space.lock);
-        if (same) {
-            struct mapping *parent = &range->mapping;
-            unsigned rights = parent->rights & whole->mask;
+    bool enough = true;
+    while (at < end && enough) {
+        struct range *range = range_next_locked(from, at);
+        if (!range)
+            break;
+        struct mapping *parent = &range->mapping;
+        uint8_t lock = parent->lock;
+        if (at < parent->base)
+            at = parent->base;
+        unsigned rights = parent->rights & whole->mask;
+        if (at < end && rights && !(parent->flags & MAPPING_FIXED)) {
+            word stop = word_min(range_end(range), end);
             struct piece part = {at, whole->target + (at - whole->source), stop - at, whole->mask, whole->flags, parent->type};
-            if (rights && !(parent->flags & MAPPING_FIXED))
-                enough = range_fill(to, &part, parent, parent->value + (at - parent->base), rights, lock);
-            at = stop;
-        } else if (!range)
-            at++;
+            enough = range_fill(to, &part, parent, parent->value + (at - parent->base), rights, lock);
+        }
+        at = range_end(range);
         mapping_unlock(lock);
-        if (!enough)
-            return false;
     }
-    return true;
+    return enough;
 }
 
 /* Physical memory and ports that no PD holds: everything but the hidden ranges, one tree for each part. */
@@ -191,23 +177,16 @@ static bool object_fill(struct object_space *to, word selector, struct object *o
 static bool objects_delegate(struct object_space *from, struct object_space *to, const struct piece *piece)
 {
     word end = piece->source + piece->count;
-    for (word at = piece->source; (at = object_space_skip(from, at, end)) < end; at++) {
+    bool enough = true;
+    for (word at = piece->source; enough && (at = object_space_skip(from, at, end)) < end; at++) {
         struct mapping *slot = object_space_slot(from, at);
-        if (!slot_capability(slot).object)
+        if (!slot || !slot_lock(slot))
             continue;
-        uint8_t lock = __atomic_load_n(&slot->lock, __ATOMIC_RELAXED);
-        mapping_lock(lock);
         struct capability cap = slot_capability(slot);
-        bool enough = true, same = slot->lock == lock;
-        if (same && cap.object)
-            enough = object_fill(to, piece->target + (at - piece->source), cap.object, cap.permissions & piece->mask, slot, lock);
-        mapping_unlock(lock);
-        if (!enough)
-            return false;
-        if (!same)
-            at--;
+        enough = object_fill(to, piece->target + (at - piece->source), cap.object, cap.permissions & piece->mask, slot, slot->lock);
+        mapping_unlock(slot->lock);
     }
-    return true;
+    return enough;
 }
 
 static bool objects_from_kernel(struct object_space *to, const struct piece *piece)

@@ -89,6 +89,7 @@ struct ec {
     /* A revoke that is interrupted: whose space (a reference, 0 = none is under way), where to go on, and what to retire at its end. */
     struct pd *revoking;
     word progress;
+    struct mapping cursor;
     struct reclaim_item *notice;
 
     /* Of OOM portals, see oom.h. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Links between mappings. Children of one parent form a list that is not circular; unlinking an inner mapping splices its children in its place, so that
- * derivation from the ancestors survives.
+ * Links between mappings. Children of one parent form a list that is circular backwards only: its first member knows the last one.
  */
 #include "core/mapping.h"
 
@@ -14,64 +13,156 @@ _Static_assert(sizeof(struct mapping) == 8 * sizeof(word), "slots of the object 
 /* A cache line each: CPUs that work on different trees must not disturb each other. */
 static struct {
     struct spinlock lock;
-    char pad[63];
+    uint32_t splices; /* how often mappings were moved past walks that may be under way */
+    char pad[56];
 } tree_lock[TREE_LOCKS];
 
 uint8_t mapping_lock_choose(const struct space *space, word base) { return (uint8_t)(((word)space / 64 + base) % TREE_LOCKS); }
 
 void mapping_lock(uint8_t index) { spin_lock(&tree_lock[index].lock); }
 
+bool mapping_trylock(uint8_t index) { return spin_try(&tree_lock[index].lock); }
+
 void mapping_unlock(uint8_t index) { spin_unlock(&tree_lock[index].lock); }
+
+/* Behind the other children, with what it has below. */
+static void link_last(struct mapping *mapping, struct mapping *parent)
+{
+    mapping->parent = parent;
+    mapping->prev = mapping->next = 0;
+    if (!parent)
+        return;
+    struct mapping *first = parent->child;
+    if (first) {
+        mapping->prev = first->prev;
+        first->prev->next = mapping;
+        first->prev = mapping;
+    } else
+        mapping->prev = parent->child = mapping;
+}
 
 void mapping_link(struct mapping *mapping, struct mapping *parent)
 {
+    mapping->child = 0;
+    link_last(mapping, parent);
+}
+
+/* In front of one of parent's children. */
+static void link_before(struct mapping *mapping, struct mapping *after)
+{
+    struct mapping *parent = after->parent;
     mapping->parent = parent;
-    mapping->child = mapping->prev = mapping->next = 0;
-    if (!parent)
-        return;
-    if ((mapping->next = parent->child))
-        mapping->next->prev = mapping;
-    parent->child = mapping;
+    mapping->next = after;
+    mapping->prev = after->prev;
+    if (parent->child == after)
+        parent->child = mapping;
+    else
+        after->prev->next = mapping;
+    after->prev = mapping;
+}
+
+void mapping_link_behind(struct mapping *mapping, struct mapping *before)
+{
+    struct mapping *parent = before->parent, *after = before->next;
+    if (parent && after) {
+        mapping->child = 0;
+        link_before(mapping, after);
+    } else
+        mapping_link(mapping, parent);
+}
+
+/* Leaves parent and siblings; its children stay with it. */
+static void mapping_leave(struct mapping *mapping)
+{
+    struct mapping *parent = mapping->parent, *next = mapping->next;
+    if (parent) {
+        struct mapping *first = parent->child;
+        if (first == mapping)
+            parent->child = next;
+        else
+            mapping->prev->next = next;
+        /* The last one leaves: the first one has to know. When it was the only one, nobody reads this any more. */
+        (next ? next : first)->prev = mapping->prev;
+    }
+    mapping->parent = mapping->next = mapping->prev = 0;
+}
+
+void mapping_partition(struct mapping *low, struct mapping *high)
+{
+    for (struct mapping *child = low->child, *next; child; child = next) {
+        next = child->next;
+        if (child->value < high->value || child->flags & MAPPING_CURSOR)
+            continue;
+        mapping_leave(child);
+        link_last(child, high);
+    }
+}
+
+/* The first child takes the place in front of its parent. */
+static void child_lift(struct mapping *mapping)
+{
+    struct mapping *child = mapping->child;
+    bool cursor = child->flags & MAPPING_CURSOR;
+    mapping_leave(child);
+    if (!cursor)
+        tree_lock[mapping->lock].splices++;
+    /* The walk that it belongs to ends with its top. */
+    if (mapping->parent && !(cursor && child->value == (word)mapping))
+        link_before(child, mapping);
+}
+
+bool mapping_splice(struct mapping *mapping, unsigned *budget)
+{
+    while (mapping->child) {
+        if (!*budget)
+            return false;
+        --*budget;
+        child_lift(mapping);
+    }
+    return true;
 }
 
 void mapping_unlink(struct mapping *mapping)
 {
-    struct mapping *first = mapping->child, *last = 0, *parent = mapping->parent;
-    for (struct mapping *child = first; child; child = child->next) {
-        child->parent = parent;
-        last = child;
+    while (mapping->child) {
+        ASSERT(mapping->child->flags & MAPPING_CURSOR);
+        child_lift(mapping);
     }
-    if (!parent) {
-        /* The children become roots: no siblings. */
-        for (struct mapping *child = first, *next; child; child = next) {
-            next = child->next;
-            child->next = child->prev = 0;
+    mapping_leave(mapping);
+}
+
+struct walk walk_begin(struct mapping *top, struct mapping *cursor)
+{
+    struct walk walk = {top, top, top->child};
+    if (cursor_parked(cursor)) {
+        if (cursor->parent && cursor->value == (word)top && cursor->base == tree_lock[top->lock].splices) {
+            walk.parent = cursor->parent;
+            walk.next = cursor->next;
         }
-    } else {
-        struct mapping *before = mapping->prev, *after = mapping->next;
-        struct mapping *head = first ? first : after;
-        if (before)
-            before->next = head;
-        else
-            parent->child = head;
-        if (first)
-            first->prev = before;
-        if (after)
-            after->prev = last ? last : before;
-        if (last)
-            last->next = after;
+        if (walk.next == cursor)
+            walk.next = cursor->next;
+        mapping_leave(cursor);
+        cursor->flags = 0;
     }
-    mapping->parent = mapping->child = mapping->next = mapping->prev = 0;
+    return walk;
 }
 
-struct mapping *mapping_walk_first(struct mapping *top)
+void walk_park(const struct walk *walk, struct mapping *cursor)
 {
-    while (top->child)
-        top = top->child;
-    return top;
+    cursor->flags = MAPPING_CURSOR;
+    cursor->lock = walk->top->lock;
+    cursor->value = (word)walk->top;
+    cursor->base = tree_lock[cursor->lock].splices;
+    if (walk->next)
+        link_before(cursor, walk->next);
+    else
+        mapping_link(cursor, walk->parent);
 }
 
-struct mapping *mapping_walk_next(struct mapping *mapping)
+void cursor_drop(struct mapping *cursor)
 {
-    return mapping->next ? mapping_walk_first(mapping->next) : mapping->parent;
+    mapping_lock(cursor->lock);
+    mapping_leave(cursor);
+    mapping_unlock(cursor->lock);
+    cursor->flags = 0;
 }

@@ -2,6 +2,7 @@
 /*
  * The derivation tree: every capability, memory range and port range that a PD holds is a mapping, and knows the mapping it was delegated from.
  * Mappings without parent come from the kernel or are new objects. A tree has one lock for life, out of a table; a mapping remembers its index.
+ * Invariant: a child has no right that its parent lacks, and no unit either.
  * Lock order: tree lock, then space locks, then accounts. The links (parent, child, next, prev) are covered by the tree lock alone.
  */
 #ifndef CORE_MAPPING_H
@@ -15,7 +16,8 @@ struct space;
 /* 64 bytes on 64-bit ports, 32 on 32-bit ones: capability slots are mappings. */
 struct mapping {
     word value;                                   /* objects: address | permissions; memory: first frame; ports: first port */
-    struct mapping *parent, *child, *next, *prev; /* prev = 0 for the first child */
+    struct mapping *parent, *child; /* child: the first one */
+    struct mapping *next, *prev;    /* siblings: 0 behind the last one; in front of the first one is the last one */
     struct space *space;
     word base;      /* selector, page or port */
     uint8_t rights; /* memory and ports; objects keep theirs in value */
@@ -28,7 +30,8 @@ enum {
     MAPPING_GUEST = 1 << 0,  /* also in the guest view */
     MAPPING_DEVICE = 1 << 1, /* also in the device view */
     MAPPING_HOST = 1 << 2,   /* in the host view */
-    MAPPING_FIXED = 1 << 3   /* the kernel's own (UTCB): cannot be delegated or revoked by user space */
+    MAPPING_FIXED = 1 << 3,  /* the kernel's own (UTCB): cannot be delegated or revoked by user space */
+    MAPPING_CURSOR = 1 << 4  /* no resource: the place of an interrupted walk */
 };
 
 /* A range of pages or ports. tree.key = base. */
@@ -41,16 +44,41 @@ struct range {
 /* The lock of a new tree, chosen from where it starts. */
 uint8_t mapping_lock_choose(const struct space *space, word base);
 void mapping_lock(uint8_t index);
+bool mapping_trylock(uint8_t index);
 void mapping_unlock(uint8_t index);
 
-/* Makes a mapping the child of parent (0 = a root) in the tree with this lock. */
+/* Makes a mapping the last child of parent (0 = a root) in the tree with this lock: a walk that is under way still comes to it. */
 void mapping_link(struct mapping *mapping, struct mapping *parent);
 
-/* Takes a mapping out of its tree; its children become children of its parent (roots, if it has none). */
+/* Puts a mapping behind another one among its siblings (a root gets none). */
+void mapping_link_behind(struct mapping *mapping, struct mapping *before);
+
+/* Gives those children of one mapping to another that have at least its value. */
+void mapping_partition(struct mapping *low, struct mapping *high);
+
+/* Takes a mapping without children out of its tree. */
 void mapping_unlink(struct mapping *mapping);
 
-/* Post-order walk below top: children before parents. first returns top itself when there is nothing below. Read the next one before you unlink this one. */
-struct mapping *mapping_walk_first(struct mapping *top);
-struct mapping *mapping_walk_next(struct mapping *mapping);
+/* Hands children over to the parent, in the place of the mapping (a root's become roots), at most *budget of them. True = none is left. */
+bool mapping_splice(struct mapping *mapping, unsigned *budget);
+
+/*
+ * A walk below 'top' in post-order, children before parents. It is at 'next', or, if that is 0, at the end of parent's children. When it has to be interrupted,
+ * its place is kept by a cursor, which is a mapping among the siblings. Between two steps the tree may change in any way: what is new is in front of the walk,
+ * and where that cannot be had (splice) it begins anew.
+ */
+struct walk {
+    struct mapping *top, *parent, *next;
+};
+
+/* Begins a walk, or goes on where the cursor was left below the same top. A cursor that is left in a tree with another lock is to be dropped before. */
+struct walk walk_begin(struct mapping *top, struct mapping *cursor);
+
+/* Leaves the cursor where the walk is. */
+void walk_park(const struct walk *walk, struct mapping *cursor);
+
+/* Whether its owner has left the cursor somewhere; whoever gives the walk up takes it away. Drop takes the lock of its tree. */
+static inline bool cursor_parked(const struct mapping *cursor) { return cursor->flags; }
+void cursor_drop(struct mapping *cursor);
 
 #endif

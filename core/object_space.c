@@ -69,6 +69,18 @@ word object_space_skip(const struct object_space *space, word from, word end)
     return end;
 }
 
+bool slot_lock(struct mapping *slot)
+{
+    while (__atomic_load_n(&slot->value, __ATOMIC_ACQUIRE)) {
+        uint8_t lock = __atomic_load_n(&slot->lock, __ATOMIC_RELAXED);
+        mapping_lock(lock);
+        if (__builtin_expect(slot->value && slot->lock == lock, 1))
+            return true;
+        mapping_unlock(lock);
+    }
+    return false;
+}
+
 void slot_fill(struct object_space *space, struct mapping *slot, word selector, struct object *object, unsigned permissions,
                struct mapping *parent, uint8_t lock)
 {

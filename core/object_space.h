@@ -65,6 +65,9 @@ static inline struct capability slot_capability(const struct mapping *slot)
     return (struct capability){(struct object *)(value & ~(word)NOVA_PERM_ALL), value & NOVA_PERM_ALL};
 }
 
+/* Takes the lock of the tree that a slot is in; false = the slot is empty (no lock is taken). */
+bool slot_lock(struct mapping *slot);
+
 /* What a selector names; any selector is allowed. */
 static inline struct capability object_space_lookup(const struct object_space *space, word selector)
 {

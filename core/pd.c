@@ -61,7 +61,7 @@ bool pd_destroy(struct cpu *cpu, struct pd *pd)
     struct pd *payer = pd->object.payer;
     static const uint8_t order[] = {NOVA_CRD_OBJ, NOVA_CRD_MEM, NOVA_CRD_PIO};
     while (pd->emptied < ARRAY_SIZE(order)) {
-        if (!space_empty(cpu, &pd->spaces, order[pd->emptied], &pd->progress))
+        if (!space_empty(cpu, &pd->spaces, order[pd->emptied], &pd->progress, &pd->cursor))
             return false;
         pd->emptied++;
     }

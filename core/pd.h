@@ -18,6 +18,7 @@ struct pd {
     struct spinlock ecs_lock; /* covers ecs */
     struct list ecs;          /* its ECs, by ec->sibling */
     word progress;            /* while it is going: where the emptying of its spaces goes on */
+    struct mapping cursor;    /* ... in the tree that hangs there */
     uint8_t emptied;          /* ... and how many of them are empty */
     bool root;                /* may take from the kernel */
     bool dying;               /* the last capability is gone: no new ECs */

@@ -15,18 +15,49 @@ void range_space_init(struct range_space *space, unsigned type, struct account *
     *space = (struct range_space){.space = {.type = (uint8_t)type, .account = account}, .mmu = mmu, .cpus = cpus};
 }
 
-static struct range *range_of_node(struct treap *node) { return node ? CONTAINER(node, struct range, tree) : 0; }
+static struct range *range_of_node(struct treap *node) { return CONTAINER(node, struct range, tree); }
 
-struct range *range_find(const struct range_space *space, word place)
+struct range *range_next(struct range_space *space, word place)
 {
-    struct range *range = range_of_node(treap_floor(space->ranges, place));
-    return range && place - range->mapping.base < range->count ? range : 0;
+    struct range *best = space->recent;
+    if (best && place - best->mapping.base < best->count)
+        return best;
+    best = 0;
+    /* No two overlap: where they end is in the same order as where they begin. */
+    for (struct treap *node = space->ranges; node;) {
+        struct range *range = range_of_node(node);
+        if (place < range_end(range)) {
+            best = range;
+            node = node->left;
+        } else
+            node = node->right;
+    }
+    if (best)
+        space->recent = best;
+    return best;
 }
 
-struct range *range_next(const struct range_space *space, word place)
+struct range *range_next_locked(struct range_space *space, word place)
 {
-    struct range *range = range_find(space, place);
-    return range ? range : range_of_node(treap_ceiling(space->ranges, place));
+    for (;;) {
+        spin_lock(&space->space.lock);
+        struct range *range = range_next(space, place);
+        uint8_t lock = range ? range->mapping.lock : 0;
+        bool ready = !range || mapping_trylock(lock);
+        spin_unlock(&space->space.lock);
+        if (ready)
+            return range;
+
+        /* The order of locks: wait for it without the space's lock, then look again. */
+        mapping_lock(lock);
+        spin_lock(&space->space.lock);
+        range = range_next(space, place);
+        ready = range && range->mapping.lock == lock;
+        spin_unlock(&space->space.lock);
+        if (ready)
+            return range;
+        mapping_unlock(lock);
+    }
 }
 
 static bool is_memory(const struct range_space *space) { return space->space.type == NOVA_CRD_MEM; }
@@ -128,6 +159,7 @@ void range_enter(struct range_space *space, struct range *range, struct page_res
     const struct mapping *m = &range->mapping;
     range->tree.key = m->base;
     treap_insert(&space->ranges, &range->tree);
+    space->recent = range;
     if (!is_memory(space)) {
         ports_set(space, range, m->base, range_end(range), false);
         return;
@@ -151,6 +183,8 @@ void range_remove(struct range_space *space, struct range *range)
     bool found = treap_remove(&space->ranges, &range->tree);
     ASSERT(found);
     (void)found;
+    if (space->recent == range)
+        space->recent = 0;
     slab_free(space->space.account, range, sizeof *range);
 }
 
@@ -164,35 +198,13 @@ struct range *range_cut(struct range_space *space, struct range *range, word at)
     *high = *low;
     high->base = at;
     high->value = low->value + below;
-    high->child = 0;
     upper->count = range->count - below;
     upper->tree.key = at;
     range->count = below;
-    /* The next sibling, so that a walk that already knows its next node does not meet the new one. */
-    high->prev = low;
-    if (high->next)
-        high->next->prev = high;
-    if (low->parent)
-        low->next = high;
-    else
-        high->prev = high->next = 0;
-    for (struct mapping *child = low->child, *next; child; child = next) {
-        next = child->next;
-        if (child->value < high->value)
-            continue;
-        /* Move it over: take it out of the lower node's list, put it first in the upper one's. */
-        if (child->prev)
-            child->prev->next = child->next;
-        else
-            low->child = child->next;
-        if (child->next)
-            child->next->prev = child->prev;
-        child->prev = 0;
-        child->parent = high;
-        if ((child->next = high->child))
-            high->child->prev = child;
-        high->child = child;
-    }
+    /* The next sibling: a walk that already knows its next mapping does not meet the new one. */
+    high->child = 0;
+    mapping_link_behind(high, low);
+    mapping_partition(low, high);
     treap_insert(&space->ranges, &upper->tree);
     return upper;
 }

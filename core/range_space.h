@@ -14,6 +14,7 @@ enum { IO_BITMAP_ORDER = 1, IO_GUEST_ORDER = 2, CPU_SET_WORDS = (NOVA_CPUS + 8 *
 struct range_space {
     struct space space;
     struct treap *ranges;
+    struct range *recent; /* the last one that was found or entered, if it is still there: most questions come twice */
     struct mmu *mmu;
     word *cpus; /* set of CPUs that may hold translations of mmu; shared by the spaces of a PD */
 };
@@ -24,9 +25,20 @@ static inline word range_end(const struct range *range) { return range->mapping.
 
 static inline struct range *range_of(struct mapping *mapping) { return CONTAINER(mapping, struct range, mapping); }
 
-/* The range that holds a place, and the first one that ends above it; 0 = none. */
-struct range *range_find(const struct range_space *space, word place);
-struct range *range_next(const struct range_space *space, word place);
+/* The first range that ends above a place; 0 = none. */
+struct range *range_next(struct range_space *space, word place);
+
+/* The range that holds a place; 0 = none. */
+static inline struct range *range_find(struct range_space *space, word place)
+{
+    struct range *range = range_next(space, place);
+    return range && range->mapping.base <= place ? range : 0;
+}
+
+/*
+ * The same as range_next, called without locks and with the lock of the range's tree taken: until mapping_unlock(range->mapping.lock) nobody changes the range.
+ */
+struct range *range_next_locked(struct range_space *space, word place);
 
 /* Memory that a range at this place with this value may need beside its node: table pages go into the reserve; false = the account is exhausted (the reserve is empty again). */
 bool range_prepare(struct range_space *space, word base, word count, word value, unsigned flags, struct page_reserve *reserve);

@@ -79,7 +79,7 @@ unsigned hypercall_revoke(struct cpu *cpu, struct ec *ec, word *arg)
     if (!pd)
         return status;
     enum revoke_result result =
-        space_revoke(cpu, &pd->spaces, arg[1], flags & NOVA_REVOKE_SELF, flags & NOVA_REVOKE_KEEP, &ec->progress);
+        space_revoke(cpu, &pd->spaces, arg[1], flags & NOVA_REVOKE_SELF, flags & NOVA_REVOKE_KEEP, &ec->progress, &ec->cursor);
     /* What it took the names from has to be retired before the notice is. */
     if (result == REVOKE_AGAIN || (result == REVOKE_DONE && cpu->unnamed)) {
         /* It may have lost its last name by this very revoke: then there is nothing left to go on with. */
@@ -88,6 +88,8 @@ unsigned hypercall_revoke(struct cpu *cpu, struct ec *ec, word *arg)
         if (ec->revoking)
             return hypercall_again(cpu, ec);
     }
+    if (__builtin_expect(cursor_parked(&ec->cursor), 0))
+        cursor_drop(&ec->cursor);
     if (ec->revoking)
         object_unref(cpu, &pd->object);
     ec->revoking = 0;

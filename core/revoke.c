@@ -2,26 +2,39 @@
 /*
  * Revoke: walks the derivation tree below each of the caller's mappings in the range, children first, and takes permissions away. Ranges that reach across the
  * revoked part are cut. The tree lock is held over one tree; spaces are locked one at a time; shoot-down and the end of unnamed objects follow without locks.
+ * A call does a bounded part of the work; the cursor keeps the place in the tree, *progress the one in the space.
  */
 #include "core/lib/assert.h"
 #include "core/lib/bits.h"
 #include "core/spaces.h"
 
+/* What happens to the mappings below one that is in the range. */
+enum revoke_mode {
+    REVOKE_REDUCE, /* they lose permissions */
+    REVOKE_CUT     /* they are cut where the range ends, so that what they derive from can be cut there, too */
+};
+
 struct revocation {
     struct cpu *cpu;
     unsigned permissions;
     bool self, keep;
+    struct mapping *cursor;
+    enum revoke_mode mode;
+    word from, end; /* values (frames, ports): the same for all that derives from one mapping */
     struct stale_set stale;
     bool no_memory;
     unsigned budget; /* steps left; at 0 the rest is for the next call */
 };
 
-/* Mappings that are changed or looked at in one call: with about 300 instructions for each of the first kind some way below the bound of design.md. */
-enum { REVOKE_CHANGES = 32, REVOKE_LOOKS = 16 * REVOKE_CHANGES, CHANGE_COST = REVOKE_LOOKS / REVOKE_CHANGES };
+/*
+ * Mappings that are changed or looked at in one call: with about 300 instructions for each of the first kind some way below the bound of design.md. Page tables
+ * cost more the larger the range is.
+ */
+enum { REVOKE_CHANGES = 32, REVOKE_LOOKS = 16 * REVOKE_CHANGES, CHANGE_COST = REVOKE_LOOKS / REVOKE_CHANGES, PAGES_SHIFT = 3 };
 
-static void spend(struct revocation *revocation, unsigned steps)
+static void spend(struct revocation *revocation, word steps)
 {
-    revocation->budget -= steps < revocation->budget ? steps : revocation->budget;
+    revocation->budget -= steps < revocation->budget ? (unsigned)steps : revocation->budget;
 }
 
 static bool stopped(const struct revocation *revocation) { return revocation->no_memory || !revocation->budget; }
@@ -53,138 +66,205 @@ static void slot_revoke(struct revocation *revocation, struct mapping *slot)
     spin_unlock(&slot->space->lock);
 }
 
+static bool overlaps(const struct revocation *revocation, const struct range *range)
+{
+    return range->mapping.value < revocation->end && range->mapping.value + range->count > revocation->from;
+}
+
+static bool crosses(const struct revocation *revocation, const struct range *range)
+{
+    return range->mapping.value < revocation->from || range->mapping.value + range->count > revocation->end;
+}
+
 /*
- * Cuts a range so that [*from, end) of its values is a mapping of its own where it overlaps; returns that mapping, 0 if it does not overlap or the
- * pool is exhausted (then no_memory is set).
+ * Cuts a range that overlaps, so that what is revoked is a mapping of its own; returns that mapping, 0 if the pool is exhausted (then no_memory is set). Under
+ * the locks of its tree and space.
  */
-static struct range *range_isolate(struct revocation *revocation, struct range *range, word from, word end)
+static struct range *range_isolate(struct revocation *revocation, struct range *range)
 {
     struct mapping *m = &range->mapping;
     struct range_space *space = range_space_of(m->space);
-    if (m->value >= end || m->value + range->count <= from)
-        return 0;
-    if (m->value + range->count > end && !range_cut(space, range, m->base + (end - m->value))) {
+    word from = revocation->from, end = revocation->end;
+    if (m->value + range->count > end && !range_cut(space, range, m->base + (end - m->value)))
         revocation->no_memory = true;
-        return 0;
-    }
-    if (m->value < from && !(range = range_cut(space, range, m->base + (from - m->value))))
+    else if (m->value < from && !(range = range_cut(space, range, m->base + (from - m->value))))
         revocation->no_memory = true;
-    return range;
+    return revocation->no_memory ? 0 : range;
 }
 
-/* [from, end) are values (frames, ports): the same for all that derives from one mapping. */
-static void range_revoke(struct revocation *revocation, struct range *range, word from, word end)
+/* Takes access away; the caller flushes before anybody relies on it. False = the pool is exhausted. */
+static bool range_close(struct revocation *revocation, struct range_space *space, struct range *range, unsigned left)
+{
+    spend(revocation, CHANGE_COST + (range->count >> PAGES_SHIFT));
+    stale_add(&revocation->stale, space, range->mapping.base, range->count);
+    if (range_protect(space, range, range->mapping.base, range_end(range), left))
+        return true;
+    revocation->no_memory = true;
+    return false;
+}
+
+/* A range that overlaps. Cut even where nothing is lost: what it derives from may be cut at the same places, and no child may reach across. */
+static void range_revoke(struct revocation *revocation, struct range *range)
 {
     struct range_space *space = range_space_of(range->mapping.space);
-    unsigned left = range->mapping.rights & ~revocation->permissions;
-    if (range->mapping.flags & MAPPING_FIXED)
-        return;
     spin_lock(&space->space.lock);
-    /* Cut even where nothing is lost: its parent may be cut at the same places, and no child may reach across. */
-    if ((range = range_isolate(revocation, range, from, end)) && left != range->mapping.rights) {
+    if (crosses(revocation, range))
+        range = range_isolate(revocation, range);
+    if (range && revocation->mode == REVOKE_REDUCE) {
         struct mapping *m = &range->mapping;
-        spend(revocation, CHANGE_COST);
-        stale_add(&revocation->stale, space, m->base, range->count);
-        if (!range_protect(space, range, m->base, range_end(range), left))
-            revocation->no_memory = true;
-        else if (left)
+        unsigned left = m->rights & ~revocation->permissions;
+        if (left != m->rights && range_close(revocation, space, range, left)) {
             m->rights = (uint8_t)left;
-        else {
-            mapping_unlink(m);
-            range_remove(space, range);
+            if (!left) {
+                mapping_unlink(m);
+                range_remove(space, range);
+            }
         }
     }
     spin_unlock(&space->space.lock);
 }
 
-/* keep: the place becomes free, what derives from it stays. */
-static void range_drop(struct revocation *revocation, struct range *range, word from, word end)
+/* Whether the revocation concerns a mapping below the one that it is about; if not, nothing below this one either. */
+static bool concerned(const struct revocation *revocation, struct mapping *m, bool slots)
 {
-    struct range_space *space = range_space_of(range->mapping.space);
-    if (range->mapping.flags & MAPPING_FIXED)
-        return;
-    /* Nothing below may reach across the borders when the mapping itself is cut there. */
-    if (range->mapping.value < from || range->mapping.value + range->count > end)
-        for (struct mapping *m = mapping_walk_first(&range->mapping), *next; m != &range->mapping && !revocation->no_memory;
-             m = next) {
-            next = mapping_walk_next(m);
-            spin_lock(&m->space->lock);
-            range_isolate(revocation, range_of(m), from, end);
-            spin_unlock(&m->space->lock);
-        }
-    if (revocation->no_memory)
-        return;
-    spin_lock(&space->space.lock);
-    if ((range = range_isolate(revocation, range, from, end))) {
-        spend(revocation, CHANGE_COST);
-        stale_add(&revocation->stale, space, range->mapping.base, range->count);
-        if (range_protect(space, range, range->mapping.base, range_end(range), 0)) {
-            mapping_unlink(&range->mapping);
-            range_remove(space, range);
-        } else
-            revocation->no_memory = true;
-    }
-    spin_unlock(&space->space.lock);
+    if (m->flags & (MAPPING_CURSOR | MAPPING_FIXED))
+        return false;
+    if (slots)
+        return slot_capability(m).permissions & revocation->permissions;
+    struct range *range = range_of(m);
+    return overlaps(revocation, range) &&
+           (crosses(revocation, range) || (revocation->mode == REVOKE_REDUCE && m->rights & revocation->permissions));
 }
 
-/* What derives from a mapping, children first, and the mapping itself if it is to be. True = all of it is done. */
-static bool tree_revoke(struct revocation *revocation, struct mapping *top, word from, word end)
+/* What derives from a mapping, children first. True = all of it is done. */
+static bool tree_revoke(struct revocation *revocation, struct mapping *top)
 {
     bool slots = top->space->type == NOVA_CRD_OBJ;
-    for (struct mapping *m = mapping_walk_first(top), *next; m != top; m = next) {
-        next = mapping_walk_next(m);
+    struct walk walk = walk_begin(top, revocation->cursor);
+    for (;;) {
+        struct mapping *m = walk.next;
+        if (!m && walk.parent == top)
+            return true;
+        if (stopped(revocation))
+            break;
+        spend(revocation, 1);
+        if (m && !concerned(revocation, m, slots)) {
+            walk.next = m->next;
+            continue;
+        }
+        if (m && m->child) {
+            walk.parent = m;
+            walk.next = m->child;
+            continue;
+        }
+        if (!m) {
+            m = walk.parent;
+            walk.parent = m->parent;
+        }
+        walk.next = m->next;
         if (slots)
             slot_revoke(revocation, m);
         else
-            range_revoke(revocation, range_of(m), from, end);
-        if (stopped(revocation))
-            return false;
+            range_revoke(revocation, range_of(m));
     }
-    if (revocation->self && slots)
-        slot_revoke(revocation, top);
-    else if (revocation->self)
-        range_revoke(revocation, range_of(top), from, end);
+    walk_park(&walk, revocation->cursor);
+    return false;
+}
+
+/* keep: the place becomes free, what derives from it stays. True = done. */
+static bool range_drop(struct revocation *revocation, struct range *range)
+{
+    struct range_space *space = range_space_of(range->mapping.space);
+    if (range->mapping.flags & MAPPING_FIXED)
+        return true;
+    revocation->mode = REVOKE_CUT;
+    if (crosses(revocation, range) && !tree_revoke(revocation, &range->mapping))
+        return false;
+    spin_lock(&space->space.lock);
+    bool done = false;
+    if ((range = range_isolate(revocation, range)) && mapping_splice(&range->mapping, &revocation->budget) &&
+        range_close(revocation, space, range, 0)) {
+        mapping_unlink(&range->mapping);
+        range_remove(space, range);
+        done = true;
+    }
+    spin_unlock(&space->space.lock);
+    return done;
+}
+
+/* One range of the space with the lock of its tree; true = done with it. */
+static bool one_range(struct revocation *revocation, struct range *range)
+{
+    if (revocation->keep)
+        return range_drop(revocation, range);
+    if (!tree_revoke(revocation, &range->mapping))
+        return false;
+    if (revocation->self && !(range->mapping.flags & MAPPING_FIXED))
+        range_revoke(revocation, range);
     return !revocation->no_memory;
+}
+
+/* Before a tree with this lock is entered: a cursor that was left elsewhere is given up. True = it was, and the tree has to be found again. */
+static bool cursor_elsewhere(struct revocation *revocation, uint8_t lock)
+{
+    struct mapping *cursor = revocation->cursor;
+    if (!cursor_parked(cursor) || cursor->lock == lock)
+        return false;
+    mapping_unlock(lock);
+    cursor_drop(cursor);
+    return true;
 }
 
 /* Everything in [at, last] of one space of ranges; returns where to go on, beyond last at the end. */
 static word ranges_revoke(struct revocation *revocation, struct range_space *space, word at, word last)
 {
     while (!stopped(revocation)) {
-        spend(revocation, 1);
-        spin_lock(&space->space.lock);
-        struct range *range = range_next(space, at);
-        bool found = range && range->mapping.base <= last;
-        if (found && range->mapping.base > at)
-            at = range->mapping.base;
-        uint8_t lock = found ? range->mapping.lock : 0;
-        spin_unlock(&space->space.lock);
-        if (!found)
+        struct range *range = range_next_locked(space, at);
+        if (!range)
             return last + 1;
-
-        mapping_lock(lock);
-        spin_lock(&space->space.lock);
-        range = range_find(space, at);
-        bool same = range && range->mapping.lock == lock;
-        spin_unlock(&space->space.lock);
-        if (same) {
-            struct mapping *top = &range->mapping;
+        struct mapping *top = &range->mapping;
+        uint8_t lock = top->lock;
+        if (cursor_elsewhere(revocation, lock))
+            continue;
+        spend(revocation, 1);
+        if (at < top->base)
+            at = top->base;
+        bool done = true;
+        if (at <= last) {
             word stop = word_min(range_end(range) - 1, last);
-            word from = top->value + (at - top->base), end = from + (stop - at) + 1;
-            bool done = true;
-            if (revocation->keep) {
-                range_drop(revocation, range, from, end);
-                done = !revocation->no_memory;
-            } else
-                done = tree_revoke(revocation, top, from, end);
+            revocation->from = top->value + (at - top->base);
+            revocation->end = revocation->from + (stop - at) + 1;
+            done = one_range(revocation, range);
             if (done)
                 at = stop + 1;
         }
         mapping_unlock(lock);
         if (at > last || !at)
             return last + 1;
+        if (!done)
+            return at;
     }
     return at;
+}
+
+/* One capability with the lock of its tree; true = done with it. */
+static bool one_slot(struct revocation *revocation, struct mapping *slot)
+{
+    if (!revocation->keep) {
+        if (!tree_revoke(revocation, slot))
+            return false;
+        if (revocation->self)
+            slot_revoke(revocation, slot);
+        return true;
+    }
+    spend(revocation, CHANGE_COST);
+    if (!mapping_splice(slot, &revocation->budget))
+        return false;
+    spin_lock(&slot->space->lock);
+    mapping_unlink(slot);
+    slot_clear(revocation->cpu, slot);
+    spin_unlock(&slot->space->lock);
+    return true;
 }
 
 static word objects_revoke(struct revocation *revocation, struct object_space *space, word at, word last)
@@ -195,28 +275,16 @@ static word objects_revoke(struct revocation *revocation, struct object_space *s
         if (at > last)
             return at;
         struct mapping *slot = object_space_slot(space, at);
-        if (!slot_capability(slot).object) {
-            at++;
-            continue;
+        if (slot && slot_lock(slot)) {
+            uint8_t lock = slot->lock;
+            if (cursor_elsewhere(revocation, lock))
+                continue;
+            bool done = one_slot(revocation, slot);
+            mapping_unlock(lock);
+            if (!done)
+                return at;
         }
-        uint8_t lock = __atomic_load_n(&slot->lock, __ATOMIC_RELAXED);
-        bool done = true;
-        mapping_lock(lock);
-        if (slot->value && slot->lock == lock) {
-            if (!revocation->keep)
-                done = tree_revoke(revocation, slot, 0, 0);
-            else {
-                spend(revocation, CHANGE_COST);
-                spin_lock(&space->space.lock);
-                mapping_unlink(slot);
-                slot_clear(revocation->cpu, slot);
-                spin_unlock(&space->space.lock);
-            }
-        } else
-            done = !slot->value;
-        mapping_unlock(lock);
-        if (done)
-            at++;
+        at++;
     }
     return at;
 }
@@ -233,33 +301,54 @@ static bool step(struct revocation *revocation, struct spaces *spaces, unsigned 
     return *at > last;
 }
 
-enum revoke_result space_revoke(struct cpu *cpu, struct spaces *spaces, word crd, bool self, bool keep, word *progress)
+/* Only what has to be is set: the set of stale spaces is large. */
+static void revocation_init(struct revocation *revocation, struct cpu *cpu, unsigned permissions, struct mapping *cursor)
 {
-    struct revocation revocation = {
-        .cpu = cpu, .permissions = nova_crd_perm(crd), .self = self, .keep = keep, .budget = REVOKE_LOOKS};
+    revocation->cpu = cpu;
+    revocation->permissions = permissions;
+    revocation->self = true;
+    revocation->keep = revocation->no_memory = false;
+    revocation->mode = REVOKE_REDUCE;
+    revocation->cursor = cursor;
+    revocation->budget = REVOKE_LOOKS;
+    stale_init(&revocation->stale);
+}
+
+enum revoke_result space_revoke(struct cpu *cpu, struct spaces *spaces, word crd, bool self, bool keep, word *progress,
+                                struct mapping *cursor)
+{
+    struct revocation revocation;
+    revocation_init(&revocation, cpu, nova_crd_perm(crd), cursor);
+    revocation.self = self;
+    revocation.keep = keep;
     word first, last;
     if (nova_crd_type(crd) == NOVA_CRD_NULL || !crd_range(crd, &first, &last))
         return REVOKE_DONE;
     word at = first + *progress;
     bool done = step(&revocation, spaces, nova_crd_type(crd), &at, last);
     *progress = at - first;
-    return done ? REVOKE_DONE : revocation.no_memory ? REVOKE_NO_MEMORY : REVOKE_AGAIN;
+    return revocation.no_memory ? REVOKE_NO_MEMORY : done ? REVOKE_DONE : REVOKE_AGAIN;
 }
 
 /* Goes on at *at; starts anew when it has come to the end. */
-bool space_empty(struct cpu *cpu, struct spaces *spaces, enum nova_crd_type type, word *progress)
+bool space_empty(struct cpu *cpu, struct spaces *spaces, enum nova_crd_type type, word *progress, struct mapping *cursor)
 {
-    struct revocation all = {.cpu = cpu, .permissions = NOVA_PERM_ALL, .self = true, .budget = REVOKE_LOOKS};
+    struct revocation all;
+    revocation_init(&all, cpu, NOVA_PERM_ALL, cursor);
     bool done = step(&all, spaces, type, progress, space_limit(type));
-    if (done)
-        *progress = 0;
-    return done;
+    if (!done)
+        return false;
+    if (cursor_parked(cursor))
+        cursor_drop(cursor);
+    *progress = 0;
+    return true;
 }
 
 void space_take_memory(struct cpu *cpu, struct spaces *spaces, word page, word count)
 {
     struct range_space *space = &spaces->memory;
-    struct stale_set stale = {.count = 0};
+    struct stale_set stale;
+    stale_init(&stale);
     uint8_t lock = mapping_lock_choose(&space->space, page);
     mapping_lock(lock);
     spin_lock(&space->space.lock);

@@ -20,6 +20,12 @@ struct stale_set {
     bool everything; /* more spaces than entries: all CPUs drop all */
 };
 
+static inline void stale_init(struct stale_set *set)
+{
+    set->count = 0;
+    set->everything = false;
+}
+
 void stale_add(struct stale_set *set, struct range_space *space, word page, word count);
 
 /* When it returns, no CPU uses what was collected. */

@@ -36,17 +36,19 @@ word space_lookup(struct spaces *spaces, word crd);
 
 /*
  * A bounded step of a revoke (abi.md section 3 and 6); self and keep as the flags of the hypercall say. *progress is 0 at first and comes back as where to go on;
- * what is passed has lost its rights, and no CPU uses it any more. Unnamed objects are on cpu->unnamed.
+ * what is passed has lost its rights, and no CPU uses it any more. Unnamed objects are on cpu->unnamed. The cursor, all zero at first, is the same for all steps;
+ * who gives a revoke up before its end drops it (mapping.h).
  * REVOKE_NO_MEMORY = the pool had no page for splitting a range or a large page; what was revoked stays so, repeating is harmless.
  */
 enum revoke_result { REVOKE_DONE, REVOKE_AGAIN, REVOKE_NO_MEMORY };
-enum revoke_result space_revoke(struct cpu *cpu, struct spaces *spaces, word crd, bool self, bool keep, word *progress);
+enum revoke_result space_revoke(struct cpu *cpu, struct spaces *spaces, word crd, bool self, bool keep, word *progress,
+                                struct mapping *cursor);
 
 /*
  * A bounded step of revoking all of one type of a PD that is going. *progress is 0 at first and says where to go on; true = there is nothing left, and
  * it is 0 again.
  */
-bool space_empty(struct cpu *cpu, struct spaces *spaces, enum nova_crd_type type, word *progress);
+bool space_empty(struct cpu *cpu, struct spaces *spaces, enum nova_crd_type type, word *progress, struct mapping *cursor);
 
 /* Enters memory that comes from the kernel itself (root's segments, HIP, UTCBs). NOVA_BAD_PAR: something is there already; NOVA_QUO_OOM. flags: MAPPING_FIXED or 0. */
 enum nova_status space_give_memory(struct spaces *spaces, word page, word count, word frame, unsigned rights, unsigned flags);

@@ -36,36 +36,16 @@ static word clamp(word crd, word window)
 static struct mapping *mapping_find_locked(struct spaces *spaces, unsigned type, word place)
 {
     struct range_space *ranges = type == NOVA_CRD_MEM ? &spaces->memory : &spaces->ports;
-    for (;;) {
-        struct mapping *found, *again;
-        uint8_t lock = 0;
-        if (type == NOVA_CRD_OBJ) {
-            found = object_space_slot(&spaces->objects, place);
-            if (!found || !__atomic_load_n(&found->value, __ATOMIC_ACQUIRE))
-                return 0;
-            lock = __atomic_load_n(&found->lock, __ATOMIC_RELAXED);
-            mapping_lock(lock);
-            again = found->value ? found : 0;
-        } else {
-            spin_lock(&ranges->space.lock);
-            struct range *range = range_find(ranges, place);
-            if (range)
-                lock = range->mapping.lock;
-            spin_unlock(&ranges->space.lock);
-            if (!range)
-                return 0;
-            mapping_lock(lock);
-            spin_lock(&ranges->space.lock);
-            range = range_find(ranges, place);
-            again = range ? &range->mapping : 0;
-            spin_unlock(&ranges->space.lock);
+    if (type != NOVA_CRD_OBJ) {
+        struct range *range = range_next_locked(ranges, place);
+        if (range && range->mapping.base > place) {
+            mapping_unlock(range->mapping.lock);
+            range = 0;
         }
-        if (again && again->lock == lock)
-            return again;
-        mapping_unlock(lock);
-        if (!again)
-            return 0;
+        return range ? &range->mapping : 0;
     }
+    struct mapping *slot = object_space_slot(&spaces->objects, place);
+    return slot && slot_lock(slot) ? slot : 0;
 }
 
 static unsigned mapping_permissions(const struct mapping *mapping, unsigned type)

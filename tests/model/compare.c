@@ -67,7 +67,10 @@ static void compare_parent(const struct unit *unit, const struct mapping *parent
 
 static void compare_links(const struct mapping *mapping)
 {
-    for (const struct mapping *child = mapping->child, *before = 0; child; before = child, child = child->next)
+    const struct mapping *before = mapping->child;
+    while (before && before->next)
+        before = before->next;
+    for (const struct mapping *child = mapping->child; child; before = child, child = child->next)
         if (child->parent != mapping || child->prev != before || child->lock != mapping->lock)
             disagree("mapping at %#lx: its children are not linked as they should be", mapping->base);
 }

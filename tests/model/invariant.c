@@ -20,13 +20,21 @@ static word count_of(const struct mapping *m)
     return m->space->type == NOVA_CRD_OBJ ? 1 : CONTAINER(m, const struct range, mapping)->count;
 }
 
+static const struct mapping *last_child(const struct mapping *m)
+{
+    const struct mapping *child = m->child;
+    while (child && child->next)
+        child = child->next;
+    return child;
+}
+
 static void check_mapping(const struct mapping *m, const struct space *space)
 {
     const struct mapping *parent = m->parent;
     if (m->space != space || !rights_of(m) || !count_of(m))
         disagree("the mapping at %#lx: space %p instead of %p, rights %u, %lu units", m->base, (void *)m->space, (void *)space,
                  rights_of(m), count_of(m));
-    for (const struct mapping *child = m->child, *before = 0; child; before = child, child = child->next)
+    for (const struct mapping *child = m->child, *before = last_child(m); child; before = child, child = child->next)
         if (child->parent != m || child->prev != before || child->lock != m->lock || child->space->type != space->type)
             disagree("the mapping at %#lx: its child at %#lx is not linked as it should be", m->base, child->base);
     if (!parent)
@@ -45,7 +53,7 @@ static void check_mapping(const struct mapping *m, const struct space *space)
 
 unsigned long mappings_seen;
 
-static void check_tables(const struct range_space *space)
+static void check_tables(struct range_space *space)
 {
     static const uint8_t flag[MMU_VIEWS] = {MAPPING_HOST, MAPPING_GUEST, MAPPING_DEVICE};
     word wanted[MMU_VIEWS] = {0}, open = 0, held = 0;
@@ -142,7 +150,7 @@ void invariants(void)
 
 word root_next(unsigned type, word place)
 {
-    const struct spaces *spaces = &cpu_core(0)->current->pd->spaces;
+    struct spaces *spaces = &cpu_core(0)->current->pd->spaces;
     if (type == NOVA_CRD_OBJ) {
         word end = (word)1 << SELECTOR_BITS;
         while ((place = object_space_skip(&spaces->objects, place, end)) < end &&

@@ -92,30 +92,51 @@ TEST(treap_agrees_with_a_plain_array)
     }
 }
 
+/* Members in the order of their keys at the distances that slabs give to the nodes that hold them. */
 TEST(treap_is_shallow_for_sorted_keys)
 {
-    enum { MEMBERS = 20000 };
-    struct treap *member = calloc(MEMBERS, sizeof *member), *root = 0;
-    for (unsigned i = 0; i < MEMBERS; i++) {
-        member[i].key = i;
-        treap_insert(&root, &member[i]);
-    }
-    CHECK(treap_depth(root) < 50);
-    for (unsigned i = 0; i < MEMBERS; i++) {
-        CHECK(treap_first(root) == &member[i]);
-        CHECK(treap_remove(&root, &member[i]));
-    }
-    CHECK(!root);
+    enum { MEMBERS = 5000 };
+    static const unsigned distances[] = {24, 32, 48, 64, 96, 128, 192, 320, 576, 1344, 4096};
+    char *memory = calloc(MEMBERS, 4096);
+    for (unsigned d = 0; d < ARRAY_SIZE(distances); d++)
+        for (unsigned in_pages = 0; in_pages < 2; in_pages++) {
+            struct treap *root = 0;
+            unsigned distance = distances[d], per_page = in_pages && distance < 4032 ? 4032 / distance : MEMBERS;
+            for (unsigned i = 0; i < MEMBERS; i++) {
+                struct treap *member = (struct treap *)(memory + i / per_page * 4096 + 64 * in_pages % 4096 + i % per_page * distance);
+                member->key = i;
+                treap_insert(&root, member);
+            }
+            CHECK(treap_depth(root) < 50);
+            for (unsigned i = 0; i < MEMBERS; i++) {
+                struct treap *first = treap_first(root);
+                CHECK(first->key == i && treap_remove(&root, first));
+            }
+            CHECK(!root);
+        }
+    free(memory);
 }
 
-static void check_children(const struct mapping *parent)
+static unsigned check_children(const struct mapping *parent)
 {
-    const struct mapping *before = 0;
+    const struct mapping *before = parent->child;
+    unsigned count = 0;
+    while (before && before->next)
+        before = before->next;
     for (const struct mapping *child = parent->child; child; before = child, child = child->next) {
         CHECK(child->parent == parent);
         CHECK(child->prev == before);
-        check_children(child);
+        count += 1 + check_children(child);
     }
+    return count;
+}
+
+static void splice_out(struct mapping *mapping)
+{
+    unsigned budget = 1;
+    while (!mapping_splice(mapping, &budget))
+        budget = 1;
+    mapping_unlink(mapping);
 }
 
 TEST(mapping_tree_survives_random_unlinking)
@@ -124,10 +145,10 @@ TEST(mapping_tree_survives_random_unlinking)
     static struct mapping node[NODES];
     static bool in[NODES];
     for (unsigned step = 0; step < 20000; step++) {
-        unsigned i = 1 + (unsigned)next_random() % (NODES - 1), parent = (unsigned)next_random() % NODES;
+        unsigned i = 1 + (unsigned)next_random() % (NODES - 1), parent = (unsigned)next_random() % NODES, expected = 0;
         if (in[i]) {
             struct mapping *above = node[i].parent, *child = node[i].child;
-            mapping_unlink(&node[i]);
+            splice_out(&node[i]);
             CHECK(!node[i].parent && !node[i].child && !node[i].next && !node[i].prev);
             CHECK(!child || child->parent == above);
         } else if (!parent || in[parent])
@@ -135,19 +156,25 @@ TEST(mapping_tree_survives_random_unlinking)
         else
             continue;
         in[i] = !in[i];
-        check_children(&node[0]);
+        for (unsigned k = 1; k < NODES; k++)
+            expected += in[k];
+        CHECK_EQ(check_children(&node[0]), expected);
     }
-    unsigned count = 0, expected = 0;
-    for (unsigned i = 1; i < NODES; i++)
-        expected += in[i];
-    /* Post-order: whoever comes has no children that come later. */
-    static bool seen[NODES];
-    for (struct mapping *m = mapping_walk_first(&node[0]); m != &node[0]; m = mapping_walk_next(m), count++) {
-        for (const struct mapping *child = m->child; child; child = child->next)
-            CHECK(seen[child - node]);
-        seen[m - node] = true;
-    }
-    CHECK_EQ(count, expected);
+}
+
+TEST(mapping_splice_keeps_the_order)
+{
+    struct mapping root = {0}, child[5] = {{0}}, inner[3] = {{0}};
+    for (int i = 0; i < 5; i++)
+        mapping_link(&child[i], &root);
+    for (int i = 0; i < 3; i++)
+        mapping_link(&inner[i], &child[2]);
+    splice_out(&child[2]);
+    const struct mapping *expected[] = {&child[0], &child[1], &inner[0], &inner[1], &inner[2], &child[3], &child[4]};
+    const struct mapping *m = root.child;
+    for (unsigned i = 0; i < 7; i++, m = m->next)
+        CHECK(m == expected[i]);
+    CHECK(!m);
 }
 
 TEST(mapping_children_of_a_root_become_roots)
@@ -157,11 +184,90 @@ TEST(mapping_children_of_a_root_become_roots)
     for (int i = 0; i < 3; i++)
         mapping_link(&child[i], &root);
     mapping_link(&grandchild, &child[1]);
-    mapping_unlink(&root);
+    splice_out(&root);
     for (int i = 0; i < 3; i++)
         CHECK(!child[i].parent && !child[i].next && !child[i].prev);
     CHECK(child[1].child == &grandchild && grandchild.parent == &child[1]);
-    CHECK(mapping_walk_first(&child[0]) == &child[0]);
+}
+
+/* One step of a walk as a revoke does it; returns the mapping whose children are all behind it, 0 at the end. */
+static struct mapping *walk_step(struct walk *walk)
+{
+    for (;;) {
+        struct mapping *m = walk->next;
+        if (!m && walk->parent == walk->top)
+            return 0;
+        if (m && m->flags & MAPPING_CURSOR)
+            walk->next = m->next;
+        else if (m && m->child) {
+            walk->parent = m;
+            walk->next = m->child;
+        } else {
+            if (!m)
+                walk->parent = (m = walk->parent)->parent;
+            walk->next = m->next;
+            return m;
+        }
+    }
+}
+
+/*
+ * Walks that are interrupted after each mapping, while the tree changes: several at once with different tops, new mappings, others spliced out. A mapping that a
+ * walk comes to must not have children that were not walked over; at its end it has met everything below its top.
+ */
+TEST(mapping_walks_with_cursors_miss_nothing)
+{
+    enum { NODES = 60, WALKS = 3 };
+    for (unsigned round = 0; round < 2000; round++) {
+        struct mapping node[NODES] = {{0}}, cursor[WALKS] = {{0}};
+        bool in[NODES] = {true}, seen[WALKS][NODES] = {{false}}, done[WALKS] = {false};
+        for (unsigned i = 1; i < NODES / 2; i++, in[i - 1] = true)
+            mapping_link(&node[i], &node[(unsigned)next_random() % i]);
+        struct mapping *top[WALKS] = {&node[0], &node[0], &node[1]};
+        for (unsigned left = WALKS; left;) {
+            unsigned i = 1 + (unsigned)next_random() % (NODES - 1), parent = (unsigned)next_random() % NODES, w = i % WALKS;
+            switch (next_random() % 8) {
+            case 0:
+                if (in[i] || !in[parent])
+                    break;
+                mapping_link(&node[i], &node[parent]);
+                in[i] = true;
+                for (unsigned k = 0; k < WALKS; k++) {
+                    seen[k][i] = false;
+                    /* It grew below what the walk has passed already: the revoke has taken the right from its parent. */
+                    for (struct mapping *m = node[i].parent; m && m != top[k] && !seen[k][i]; m = m->parent)
+                        seen[k][i] = seen[k][m - node];
+                }
+                break;
+            case 1:
+                if (!in[i] || &node[i] == top[2])
+                    break;
+                splice_out(&node[i]);
+                in[i] = false;
+                break;
+            default:
+                if (done[w])
+                    break;
+                struct walk walk = walk_begin(top[w], &cursor[w]);
+                struct mapping *m = walk_step(&walk);
+                if (!m) {
+                    done[w] = true;
+                    left--;
+                    for (struct mapping *below = top[w]->child; below; below = below->next)
+                        CHECK(below->flags & MAPPING_CURSOR || seen[w][below - node]);
+                    break;
+                }
+                seen[w][m - node] = true;
+                for (struct mapping *child = m->child; child; child = child->next)
+                    CHECK(child->flags & MAPPING_CURSOR || seen[w][child - node]);
+                walk_park(&walk, &cursor[w]);
+            }
+        }
+        for (unsigned w = 0; w < WALKS; w++)
+            if (cursor_parked(&cursor[w]))
+                cursor_drop(&cursor[w]);
+        check_children(&node[0]);
+    }
 }
 
 /* ---- object space ---- */
