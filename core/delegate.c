@@ -10,8 +10,8 @@
 struct piece {
     word source, target, count;
     unsigned mask;
-    unsigned flags;
-    unsigned type; /* enum memory_type, for memory from the kernel */
+    uint8_t flags;
+    uint8_t type; /* enum memory_type, for memory from the kernel */
 };
 
 typeof(kernel_object) kernel_object;
@@ -19,82 +19,83 @@ typeof(kernel_object) kernel_object;
 static const word host_pages = NOVA_USER_LIMIT >> PAGE_BITS;
 
 /* Decides what goes where: abi.md section 3, Delegate. False = nothing in common. */
-static bool piece_decode(const struct transfer_order *order, struct piece *piece, word *result)
+static inline bool piece_decode(const struct transfer_order *order, struct piece *piece, word *result)
 {
-    unsigned type = nova_crd_type(order->crd), so = nova_crd_order(order->crd), ro = nova_crd_order(order->window);
-    unsigned mask = nova_crd_perm(order->crd) & nova_crd_perm(order->window);
-    word sfirst, slast, rfirst, rlast, hotspot = order->control >> 12;
+    word crd = order->crd, window = order->window;
+    unsigned type = nova_crd_type(crd), so = nova_crd_order(crd), ro = nova_crd_order(window);
+    unsigned mask = nova_crd_perm(crd) & nova_crd_perm(window), common = so < ro ? so : ro;
+    struct extent from = crd_extent(crd), to = crd_extent(window);
     *result = 0;
-    if (!type || type != nova_crd_type(order->window) || !mask)
+    if (!type || type != nova_crd_type(window) || !mask || from.first > from.last || to.first > to.last)
         return false;
-    if (!crd_range(order->crd, &sfirst, &slast) || !crd_range(order->window, &rfirst, &rlast))
-        return false;
-    unsigned common = so < ro ? so : ro;
     if (type == NOVA_CRD_PIO) {
-        if (sfirst > rlast || rfirst > slast)
+        if (from.first > to.last || to.first > from.last)
             return false;
-        sfirst = rfirst = word_max(sfirst, rfirst);
-        slast = word_min(slast, rlast);
+        from.first = to.first = word_max(from.first, to.first);
+        from.last = word_min(from.last, to.last);
     } else if (ro > so) {
-        rfirst += hotspot & (rlast - rfirst) & ~(slast - sfirst);
+        to.first += order->control >> 12 & (to.last - to.first) & ~(from.last - from.first);
     } else {
-        sfirst += hotspot & (slast - sfirst) & ~(rlast - rfirst);
-        slast = sfirst + (rlast - rfirst);
+        from.first += order->control >> 12 & (from.last - from.first) & ~(to.last - to.first);
+        from.last = from.first + (to.last - to.first);
     }
-    *piece = (struct piece){.source = sfirst, .target = rfirst, .count = slast - sfirst + 1, .mask = mask};
+    piece->source = from.first;
+    piece->target = to.first;
+    piece->mask = mask;
+    piece->flags = piece->type = 0;
     /* The sender's range may be cut at the end of its space, the receiver's must not be left either. */
-    word room = space_limit(type) - rfirst;
-    if (piece->count - 1 > room)
-        piece->count = room + 1;
-    *result = nova_crd(type, rfirst, common, mask);
+    piece->count = word_min(from.last - from.first, space_limit(type) - to.first) + 1;
+    *result = nova_crd(type, to.first, common, mask);
     return true;
 }
 
 /* Enters [at, stop) of the receiver's space, which is empty there and on one side of the user limit. Under tree and space lock; false = out of memory. */
-static bool range_add(struct range_space *to, word at, word stop, const struct mapping *template)
+static inline bool range_add(struct range_space *to, word at, word stop, const struct mapping *template, word value, uint8_t flags)
 {
     struct page_reserve reserve = {0, 0};
-    struct range *range = slab_alloc(to->space.account, sizeof *range);
+    struct range *range = slab_take(to->space.account, slab_class(sizeof *range), false);
     if (!range)
         return false;
-    if (!range_prepare(to, at, stop - at, template->value, template->flags, &reserve)) {
+    if (!range_prepare(to, at, stop - at, value, flags, &reserve)) {
         slab_free(to->space.account, range, sizeof *range);
         return false;
     }
-    range->mapping = *template;
-    range->mapping.space = &to->space;
-    range->mapping.base = at;
+    struct mapping *m = &range->mapping;
+    m->value = value;
+    m->space = &to->space;
+    m->base = at;
+    m->rights = template->rights;
+    m->flags = flags;
+    m->lock = template->lock;
+    m->type = template->type;
     range->count = stop - at;
-    mapping_link(&range->mapping, template->parent);
+    mapping_link(m, template->parent);
     range_enter(to, range, &reserve);
-    range_unprepare(to, &reserve);
+    if (__builtin_expect(reserve.count, 0))
+        range_unprepare(to, &reserve);
     return true;
 }
 
-/* Enters the piece wherever the receiver's space is empty. Under the tree lock. value: of its first unit. */
-static bool range_fill(struct range_space *to, const struct piece *piece, struct mapping *parent, word value, unsigned rights,
-                       uint8_t lock)
+/* Enters the piece wherever the receiver's space is empty, as template says (parent, rights, lock, type; value: of its first unit). Under the tree lock. */
+static bool range_fill(struct range_space *to, const struct piece *piece, const struct mapping *template)
 {
     word at = piece->target, end = at + piece->count;
     bool enough = true, memory = to->space.type == NOVA_CRD_MEM;
     spin_lock(&to->space.lock);
     while (at < end && enough) {
         struct range *next = range_next(to, at);
-        if (next && next->mapping.base <= at) {
+        word stop = next && next->mapping.base < end ? next->mapping.base : end;
+        if (stop <= at) {
             at = range_end(next);
             continue;
         }
-        word stop = next && next->mapping.base < end ? next->mapping.base : end;
-        if (memory && at < host_pages && stop > host_pages)
-            stop = host_pages;
-        unsigned flags = piece->flags | (memory && at >= host_pages ? 0 : MAPPING_HOST);
-        struct mapping template = {.value = value + (at - piece->target),
-                                   .parent = parent,
-                                   .rights = (uint8_t)rights,
-                                   .flags = (uint8_t)flags,
-                                   .lock = lock,
-                                   .type = (uint8_t)piece->type};
-        enough = range_add(to, at, stop, &template);
+        uint8_t flags = piece->flags;
+        if (memory && at < host_pages) {
+            stop = word_min(stop, host_pages);
+            flags |= MAPPING_HOST;
+        } else if (!memory)
+            flags |= MAPPING_HOST;
+        enough = range_add(to, at, stop, template, template->value + (at - piece->target), flags);
         at = stop;
     }
     spin_unlock(&to->space.lock);
@@ -118,7 +119,13 @@ static bool ranges_delegate(struct range_space *from, struct range_space *to, co
         if (at < end && rights && !(parent->flags & MAPPING_FIXED)) {
             word stop = word_min(range_end(range), end);
             struct piece part = {at, whole->target + (at - whole->source), stop - at, whole->mask, whole->flags, parent->type};
-            enough = range_fill(to, &part, parent, parent->value + (at - parent->base), rights, lock);
+            struct mapping template;
+            template.value = parent->value + (at - parent->base);
+            template.parent = parent;
+            template.rights = (uint8_t)rights;
+            template.lock = lock;
+            template.type = parent->type;
+            enough = range_fill(to, &part, &template);
         }
         at = range_end(range);
         mapping_unlock(lock);
@@ -148,7 +155,8 @@ static bool ranges_from_kernel(struct range_space *to, const struct piece *whole
         if (!hidden && whole->mask & 7) {
             uint8_t lock = mapping_lock_choose(&to->space, part.target);
             mapping_lock(lock);
-            bool enough = range_fill(to, &part, 0, at, whole->mask & 7, lock);
+            struct mapping template = {.value = at, .rights = whole->mask & 7, .lock = lock, .type = whole->type};
+            bool enough = range_fill(to, &part, &template);
             mapping_unlock(lock);
             if (!enough)
                 return false;
@@ -239,13 +247,14 @@ enum nova_status space_give_memory(struct spaces *spaces, word page, word count,
 {
     struct range_space *space = &spaces->memory;
     uint8_t lock = mapping_lock_choose(&space->space, page);
-    struct mapping template = {.value = frame, .rights = (uint8_t)rights, .flags = (uint8_t)(flags | MAPPING_HOST), .lock = lock};
+    struct mapping template = {.rights = (uint8_t)rights, .lock = lock};
     enum nova_status status = NOVA_BAD_PAR;
     mapping_lock(lock);
     spin_lock(&space->space.lock);
     struct range *there = range_next(space, page);
     if (!there || there->mapping.base >= page + count)
-        status = range_add(space, page, page + count, &template) ? NOVA_SUCCESS : NOVA_QUO_OOM;
+        status =
+            range_add(space, page, page + count, &template, frame, (uint8_t)(flags | MAPPING_HOST)) ? NOVA_SUCCESS : NOVA_QUO_OOM;
     spin_unlock(&space->space.lock);
     mapping_unlock(lock);
     return status;

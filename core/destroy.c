@@ -27,7 +27,8 @@ static enum settle pd_unnamed(struct cpu *cpu, struct object *object)
     struct pd *pd = CONTAINER(object, struct pd, object);
     if (pd->unreferenced)
         return pd_destroy(cpu, pd) ? SETTLE_FREED : SETTLE_AGAIN;
-    return threads_stop(cpu, pd) && space_empty(cpu, &pd->spaces, NOVA_CRD_OBJ, &pd->progress, &pd->cursor) ? SETTLE_DONE : SETTLE_AGAIN;
+    return threads_stop(cpu, pd) && space_empty(cpu, &pd->spaces, NOVA_CRD_OBJ, &pd->progress, &pd->cursor) ? SETTLE_DONE
+                                                                                                            : SETTLE_AGAIN;
 }
 
 static void pd_free(struct cpu *cpu, struct reclaim_item *item)

@@ -15,7 +15,7 @@ struct space;
 
 /* 64 bytes on 64-bit ports, 32 on 32-bit ones: capability slots are mappings. */
 struct mapping {
-    word value;                                   /* objects: address | permissions; memory: first frame; ports: first port */
+    word value;                     /* objects: address | permissions; memory: first frame; ports: first port */
     struct mapping *parent, *child; /* child: the first one */
     struct mapping *next, *prev;    /* siblings: 0 behind the last one; in front of the first one is the last one */
     struct space *space;

@@ -8,6 +8,7 @@
 #include "core/lib/bits.h"
 #include "core/page_alloc.h"
 
+enum { OTHER_VIEWS = MAPPING_GUEST | MAPPING_DEVICE };
 static const uint8_t view_flag[MMU_VIEWS] = {[MMU_HOST] = MAPPING_HOST, [MMU_GUEST] = MAPPING_GUEST, [MMU_DEVICE] = MAPPING_DEVICE};
 
 void range_space_init(struct range_space *space, unsigned type, struct account *account, struct mmu *mmu, word *cpus)
@@ -76,15 +77,18 @@ static bool bitmap_prepare(struct range_space *space, const uint8_t **place, uns
     return true;
 }
 
-bool range_prepare(struct range_space *space, word base, word count, word value, unsigned flags, struct page_reserve *reserve)
+bool range_prepare_tables(struct range_space *space, word base, word count, word value, unsigned flags,
+                          struct page_reserve *reserve)
 {
-    unsigned need = 0;
     if (!is_memory(space))
         return bitmap_prepare(space, &space->mmu->io_bitmap, IO_BITMAP_ORDER) &&
                (!(flags & MAPPING_GUEST) || bitmap_prepare(space, &space->mmu->io_guest, IO_GUEST_ORDER));
-    for (unsigned view = MMU_HOST; view < MMU_VIEWS; view++)
+    unsigned need = flags & MAPPING_HOST ? mmu_need(space->mmu, MMU_HOST, base, count, value) : 0;
+    for (unsigned view = MMU_GUEST; flags & OTHER_VIEWS && view < MMU_VIEWS; view++)
         if (flags & view_flag[view])
             need += mmu_need(space->mmu, view, base, count, value);
+    if (__builtin_expect(!need, 1))
+        return true;
     /* Do not try for long what cannot succeed. */
     if (need > quota_room(&space->space.account->quota))
         return false;
@@ -130,10 +134,10 @@ static void ports_set(struct range_space *space, const struct range *range, word
 }
 
 /* The tables that split a large page are on the account of its space, which was spared them when it was mapped. */
-static bool view_protect(struct range_space *space, enum mmu_view view, word from, word end, unsigned rights)
+static bool view_split(struct range_space *space, enum mmu_view view, word from, word end, unsigned rights, unsigned need)
 {
     struct page_reserve reserve = {0, 0};
-    for (unsigned need; (need = mmu_protect(space->mmu, view, from, end - from, rights, &reserve));)
+    for (; need; need = mmu_protect(space->mmu, view, from, end - from, rights, &reserve))
         while (reserve.count < need) {
             void *page = account_page_alloc_forced(space->space.account);
             if (!page) {
@@ -145,13 +149,11 @@ static bool view_protect(struct range_space *space, enum mmu_view view, word fro
     return true;
 }
 
-static bool views_protect(struct range_space *space, const struct range *range, word from, word end, unsigned rights)
+static inline bool view_protect(struct range_space *space, enum mmu_view view, word from, word end, unsigned rights)
 {
-    bool enough = true;
-    for (unsigned view = MMU_HOST; view < MMU_VIEWS && enough; view++)
-        if (range->mapping.flags & view_flag[view])
-            enough = view_protect(space, view, from, end, rights);
-    return enough;
+    struct page_reserve none = {0, 0};
+    unsigned need = mmu_protect(space->mmu, view, from, end - from, rights, &none);
+    return !need || view_split(space, view, from, end, rights, need);
 }
 
 void range_enter(struct range_space *space, struct range *range, struct page_reserve *reserve)
@@ -164,18 +166,26 @@ void range_enter(struct range_space *space, struct range *range, struct page_res
         ports_set(space, range, m->base, range_end(range), false);
         return;
     }
-    for (unsigned view = MMU_HOST; view < MMU_VIEWS; view++)
+    if (m->flags & MAPPING_HOST)
+        mmu_map(space->mmu, MMU_HOST, m->base, range->count, m->value, m->rights & 7, m->type, reserve);
+    for (unsigned view = MMU_GUEST; m->flags & OTHER_VIEWS && view < MMU_VIEWS; view++)
         if (m->flags & view_flag[view])
             mmu_map(space->mmu, view, m->base, range->count, m->value, m->rights & 7, m->type, reserve);
 }
 
 bool range_protect(struct range_space *space, struct range *range, word from, word end, unsigned rights)
 {
-    if (is_memory(space))
-        return views_protect(space, range, from, end, rights & 7);
-    if (!rights)
-        ports_set(space, range, from, end, true);
-    return true;
+    unsigned flags = range->mapping.flags;
+    if (!is_memory(space)) {
+        if (!rights)
+            ports_set(space, range, from, end, true);
+        return true;
+    }
+    bool enough = !(flags & MAPPING_HOST) || view_protect(space, MMU_HOST, from, end, rights & 7);
+    for (unsigned view = MMU_GUEST; __builtin_expect(flags & OTHER_VIEWS, 0) && view < MMU_VIEWS && enough; view++)
+        if (flags & view_flag[view])
+            enough = view_protect(space, view, from, end, rights & 7);
+    return enough;
 }
 
 void range_remove(struct range_space *space, struct range *range)
@@ -190,7 +200,7 @@ void range_remove(struct range_space *space, struct range *range)
 
 struct range *range_cut(struct range_space *space, struct range *range, word at)
 {
-    struct range *upper = slab_alloc_forced(space->space.account, sizeof *upper);
+    struct range *upper = slab_take(space->space.account, slab_class(sizeof *upper), true);
     if (!upper)
         return 0;
     struct mapping *low = &range->mapping, *high = &upper->mapping;

@@ -41,7 +41,16 @@ static inline struct range *range_find(struct range_space *space, word place)
 struct range *range_next_locked(struct range_space *space, word place);
 
 /* Memory that a range at this place with this value may need beside its node: table pages go into the reserve; false = the account is exhausted (the reserve is empty again). */
-bool range_prepare(struct range_space *space, word base, word count, word value, unsigned flags, struct page_reserve *reserve);
+bool range_prepare_tables(struct range_space *space, word base, word count, word value, unsigned flags,
+                          struct page_reserve *reserve);
+static inline bool range_prepare(struct range_space *space, word base, word count, word value, unsigned flags,
+                                 struct page_reserve *reserve)
+{
+    bool plain = space->space.type == NOVA_CRD_MEM && !(flags & (MAPPING_GUEST | MAPPING_DEVICE));
+    if (__builtin_expect(plain && (!(flags & MAPPING_HOST) || !mmu_need(space->mmu, MMU_HOST, base, count, value)), 1))
+        return true;
+    return range_prepare_tables(space, base, count, value, flags, reserve);
+}
 
 /* Gives what is left of a reserve back. */
 void range_unprepare(struct range_space *space, struct page_reserve *reserve);

@@ -93,7 +93,7 @@ static struct range *range_isolate(struct revocation *revocation, struct range *
 }
 
 /* Takes access away; the caller flushes before anybody relies on it. False = the pool is exhausted. */
-static bool range_close(struct revocation *revocation, struct range_space *space, struct range *range, unsigned left)
+static inline bool range_close(struct revocation *revocation, struct range_space *space, struct range *range, unsigned left)
 {
     spend(revocation, CHANGE_COST + (range->count >> PAGES_SHIFT));
     stale_add(&revocation->stale, space, range->mapping.base, range->count);
@@ -136,8 +136,8 @@ static bool concerned(const struct revocation *revocation, struct mapping *m, bo
            (crosses(revocation, range) || (revocation->mode == REVOKE_REDUCE && m->rights & revocation->permissions));
 }
 
-/* What derives from a mapping, children first. True = all of it is done. */
-static bool tree_revoke(struct revocation *revocation, struct mapping *top)
+/* What derives from a mapping that has children, children first. True = all of it is done. */
+static bool below_revoke(struct revocation *revocation, struct mapping *top)
 {
     bool slots = top->space->type == NOVA_CRD_OBJ;
     struct walk walk = walk_begin(top, revocation->cursor);
@@ -169,6 +169,11 @@ static bool tree_revoke(struct revocation *revocation, struct mapping *top)
     }
     walk_park(&walk, revocation->cursor);
     return false;
+}
+
+static inline bool tree_revoke(struct revocation *revocation, struct mapping *top)
+{
+    return !top->child || below_revoke(revocation, top);
 }
 
 /* keep: the place becomes free, what derives from it stays. True = done. */
@@ -290,7 +295,8 @@ static word objects_revoke(struct revocation *revocation, struct object_space *s
 }
 
 /* One step in one space; true = the end is reached. */
-static bool step(struct revocation *revocation, struct spaces *spaces, unsigned type, word *at, word last)
+static inline __attribute__((always_inline)) bool step(struct revocation *revocation, struct spaces *spaces, unsigned type,
+                                                       word *at, word last)
 {
     switch (type) {
     case NOVA_CRD_MEM: *at = ranges_revoke(revocation, &spaces->memory, *at, last); break;
@@ -321,12 +327,12 @@ enum revoke_result space_revoke(struct cpu *cpu, struct spaces *spaces, word crd
     revocation_init(&revocation, cpu, nova_crd_perm(crd), cursor);
     revocation.self = self;
     revocation.keep = keep;
-    word first, last;
-    if (nova_crd_type(crd) == NOVA_CRD_NULL || !crd_range(crd, &first, &last))
+    struct extent range = crd_extent(crd);
+    if (nova_crd_type(crd) == NOVA_CRD_NULL || range.first > range.last)
         return REVOKE_DONE;
-    word at = first + *progress;
-    bool done = step(&revocation, spaces, nova_crd_type(crd), &at, last);
-    *progress = at - first;
+    word at = range.first + *progress;
+    bool done = step(&revocation, spaces, nova_crd_type(crd), &at, range.last);
+    *progress = at - range.first;
     return revocation.no_memory ? REVOKE_NO_MEMORY : done ? REVOKE_DONE : REVOKE_AGAIN;
 }
 

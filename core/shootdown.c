@@ -27,6 +27,20 @@ void stale_add(struct stale_set *set, struct range_space *space, word page, word
     set->entry[set->count++].count = count;
 }
 
+/* Whether any CPU but this one may hold something stale. */
+static inline bool stale_elsewhere(const struct stale_set *set, unsigned number)
+{
+    if (set->everything)
+        return true;
+    for (unsigned i = 0; i < set->count; i++)
+        for (unsigned at = 0; at < CPU_SET_WORDS; at++) {
+            word here = at == number / (8 * sizeof(word)) ? (word)1 << number % (8 * sizeof(word)) : 0;
+            if (__atomic_load_n(&set->entry[i].space->cpus[at], __ATOMIC_RELAXED) & ~here)
+                return true;
+        }
+    return false;
+}
+
 static bool stale_on(const struct stale_set *set, unsigned number)
 {
     if (set->everything)
@@ -52,19 +66,18 @@ static void flush_here(const struct stale_set *set, unsigned number)
         mmu_flush(0, MMU_HOST, 0, 0);
         return;
     }
-    for (unsigned i = 0; i < set->count; i++)
-        if (cpu_set_has(set->entry[i].space->cpus, number))
-            mmu_flush(set->entry[i].space->mmu, MMU_HOST, set->entry[i].page, set->entry[i].count);
+    for (unsigned i = 0; i < set->count; i++) {
+        const struct range_space *space = set->entry[i].space;
+        if (cpu_set_has(space->cpus, number))
+            mmu_flush(space->mmu, MMU_HOST, set->entry[i].page, set->entry[i].count);
+    }
 }
 
-void shootdown(struct cpu *cpu, const struct stale_set *set)
+/* Asks the others, flushes here, and waits for their answers. */
+static __attribute__((noinline)) void flush_everywhere(struct cpu *cpu, const struct stale_set *set)
 {
     uint32_t ticket[NOVA_CPUS];
     word asked[CPU_SET_WORDS] = {0}; /* a CPU may join the set while we wait; it needs no flush */
-    if (!set->count)
-        return;
-    /* The page-table stores must be visible before we look who uses the tables: a CPU that is missing in the set loads them later. */
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     for (unsigned i = 0; i < boot_info.cpus; i++) {
         struct cpu *other = cpu_table[i];
         if (!other || other == cpu || !stale_on(set, i))
@@ -82,4 +95,16 @@ void shootdown(struct cpu *cpu, const struct stale_set *set)
             cpu_pause();
         }
     }
+}
+
+void shootdown(struct cpu *cpu, const struct stale_set *set)
+{
+    if (!set->count)
+        return;
+    /* The page-table stores must be visible before we look who uses the tables: a CPU that is missing in the set loads them later. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (__builtin_expect(stale_elsewhere(set, cpu->number), 0))
+        flush_everywhere(cpu, set);
+    else
+        flush_here(set, cpu->number);
 }

@@ -15,17 +15,7 @@ struct slab {
     uint16_t next; /* offset of the first object never handed out */
 };
 
-/* Multiples of 64 keep 64-byte alignment; 32, 96 suit the nodes of 32-bit and 64-bit ports. The last classes are whole fractions of a page. */
 static const uint16_t class_size[SLAB_CLASSES] = {32, 64, 96, 128, 192, 320, 576, 1344, SLAB_MAX};
-
-static unsigned slab_class(size_t size)
-{
-    unsigned class = 0;
-    /* What needs 64-byte alignment asks for a multiple of 64 and must not land in class 32 or 96. */
-    while (class_size[class] < size || (size % 64 == 0 && class_size[class] % 64 != 0))
-        class ++;
-    return class;
-}
 
 void account_init(struct account *account)
 {
@@ -74,19 +64,26 @@ static struct slab *slab_create(struct account *account, bool forced)
     return slab;
 }
 
-static void object_clear(void *object, size_t size)
+void object_clear(void *object, size_t size)
 {
-    for (word *at = object; size; size -= sizeof(word))
+    word *at = object, *end = at + (size + sizeof(word) - 1) / sizeof(word);
+    for (; end - at >= 4; at += 4)
+        at[0] = at[1] = at[2] = at[3] = 0;
+    while (at < end)
         *at++ = 0;
 }
 
-static void *slab_take(struct account *account, size_t size, bool forced)
+static inline bool slab_full(const struct slab *slab, unsigned class)
 {
-    unsigned class = slab_class(size);
+    return !slab->free && slab->next + class_size[class] > (int)PAGE_SIZE;
+}
+
+void *slab_take(struct account *account, unsigned class, bool forced)
+{
     void *object = 0;
     spin_lock(&account->lock);
     struct slab *slab;
-    if (!list_empty(&account->partial[class]))
+    if (__builtin_expect(!list_empty(&account->partial[class]), 1))
         slab = CONTAINER(account->partial[class].next, struct slab, link);
     else if ((slab = slab_create(account, forced)))
         list_prepend(&account->partial[class], &slab->link);
@@ -98,33 +95,26 @@ static void *slab_take(struct account *account, size_t size, bool forced)
             slab->next = (uint16_t)(slab->next + class_size[class]);
         }
         slab->used++;
-        if (!slab->free && slab->next + class_size[class] > (int)PAGE_SIZE)
+        if (slab_full(slab, class))
             list_remove(&slab->link);
     }
     spin_unlock(&account->lock);
-    if (object)
-        object_clear(object, (size + sizeof(word) - 1) & ~(sizeof(word) - 1));
     return object;
 }
 
-void *slab_alloc(struct account *account, size_t size) { return slab_take(account, size, false); }
-
-void *slab_alloc_forced(struct account *account, size_t size) { return slab_take(account, size, true); }
-
-void slab_free(struct account *account, void *object, size_t size)
+void slab_give(struct account *account, unsigned class, void *object)
 {
-    unsigned class = slab_class(size);
     struct slab *slab = (struct slab *)((word)object & ~(PAGE_SIZE - 1));
     spin_lock(&account->lock);
     ASSERT(slab->used > 0);
-    if (!slab->free && slab->next + class_size[class] > (int)PAGE_SIZE)
+    if (slab_full(slab, class))
         list_prepend(&account->partial[class], &slab->link);
     *(void **)object = slab->free;
     slab->free = object;
     bool empty = --slab->used == 0;
-    if (empty)
+    if (__builtin_expect(empty, 0))
         list_remove(&slab->link);
     spin_unlock(&account->lock);
-    if (empty)
+    if (__builtin_expect(empty, 0))
         account_page_free(account, slab, 0);
 }

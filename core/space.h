@@ -22,10 +22,26 @@ struct space {
     struct account *account; /* pays for tables and mappings */
 };
 
-/* Last page, port or selector of a space. */
-word space_limit(unsigned type);
+/* Last page, port or selector of a space, by enum nova_crd_type. */
+static inline word space_limit(unsigned type)
+{
+    static const word limit[4] = {
+        [NOVA_CRD_MEM] = ~(word)0 >> 12, [NOVA_CRD_PIO] = SPACE_PORTS - 1, [NOVA_CRD_OBJ] = ((word)1 << SELECTOR_BITS) - 1};
+    return limit[type & 3];
+}
 
-/* First and last unit of a CRD, cut at the end of its space; false = it lies beyond. */
-bool crd_range(word crd, word *first, word *last);
+struct extent {
+    word first, last;
+};
+
+/* First and last unit of a CRD, cut at the end of its space; first > last = it lies beyond. */
+static inline struct extent crd_extent(word crd)
+{
+    enum { BITS = 8 * sizeof(word) - 12 };
+    unsigned order = nova_crd_order(crd);
+    word limit = space_limit(nova_crd_type(crd)), mask = ((word)1 << (order < BITS ? order : BITS)) - 1;
+    word first = nova_crd_base(crd) & ~mask, last = first | mask;
+    return (struct extent){first, last < limit ? last : limit};
+}
 
 #endif

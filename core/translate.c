@@ -22,14 +22,14 @@ static unsigned block_order(word place, word base, word count, unsigned order)
 /* The part of a block that lies in the window (one contains the other, or there is none: 0). */
 static word clamp(word crd, word window)
 {
-    word first, last, wfirst, wlast;
-    if (nova_crd_type(crd) != nova_crd_type(window) || !crd_range(crd, &first, &last) || !crd_range(window, &wfirst, &wlast))
+    struct extent item = crd_extent(crd), room = crd_extent(window);
+    if (nova_crd_type(crd) != nova_crd_type(window) || item.first > item.last || room.first > room.last)
         return 0;
-    if (first > wlast || wfirst > last)
+    if (item.first > room.last || room.first > item.last)
         return 0;
     if (nova_crd_order(crd) <= nova_crd_order(window))
         return crd;
-    return nova_crd(nova_crd_type(crd), wfirst, nova_crd_order(window), nova_crd_perm(crd));
+    return nova_crd(nova_crd_type(crd), room.first, nova_crd_order(window), nova_crd_perm(crd));
 }
 
 /* Finds the mapping that holds 'place' and takes its tree lock; 0 = none (no lock taken). */
@@ -75,8 +75,9 @@ word space_translate(const struct transfer_order *order)
     unsigned type = nova_crd_type(order->crd), mask = nova_crd_perm(order->crd) & nova_crd_perm(order->window);
     if (type == NOVA_CRD_NULL || type != nova_crd_type(order->window) || !mask || !order->from)
         return 0;
-    word place = nova_crd_base(order->crd), first, last, result = 0;
-    if (!crd_range(order->window, &first, &last))
+    word place = nova_crd_base(order->crd), result = 0;
+    struct extent room = crd_extent(order->window);
+    if (room.first > room.last)
         return 0;
     struct mapping *held = mapping_find_locked(order->from, type, place);
     if (!held)
@@ -92,7 +93,7 @@ word space_translate(const struct transfer_order *order)
             continue;
         word name = type == NOVA_CRD_OBJ ? m->base : m->base + (held->value + offset - m->value);
         unsigned o = block_order(name, m->base, mapping_count(m, type), size);
-        if (name >= first && name <= last && block_order(name, first, last - first + 1, o) == o)
+        if (name >= room.first && name <= room.last && block_order(name, room.first, room.last - room.first + 1, o) == o)
             result = nova_crd(type, name >> o << o, o, permissions);
     }
     if (!result && order->from == order->to)

@@ -20,7 +20,7 @@ struct mmu {
     const uint8_t *io_guest;  /* the same for virtual CPUs, with 4096 more bytes of ones at its end; 0 = no port */
     uint32_t io_generation;   /* core counts it up whenever a bit of io_bitmap changes */
     uint32_t tag;             /* the port's: PCID or the like */
-    word port[4];             /* the port's own */
+    word port[6];             /* the port's own */
 };
 
 /* Chain of free, zeroed pages; each page's first word points to the next. Core allocates and accounts them, the port takes them. */

@@ -60,10 +60,9 @@ struct x86_cpu {
     uint32_t unknown_interrupts;
     uint32_t machine_checks; /* survived and not yet in the log */
     uint64_t machine_check_status;
-    uint64_t timer_deadline;              /* for the local APIC code */
-    uint64_t mwait_hint;                  /* for idle */
-    struct mmu *active_mmu;               /* for the mmu code: what CR3 holds, 0 = kernel_root */
-    uint32_t tag_current, tag_generation; /* for the mmu code: PCIDs */
+    uint64_t timer_deadline; /* for the local APIC code */
+    uint64_t mwait_hint;     /* for idle */
+    struct mmu_cpu *mmu;     /* the mmu code's own */
 
     /* Of the virtualization code: */
     uint32_t guest_flushes;                 /* translations of guests older than this count are stale */

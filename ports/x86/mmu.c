@@ -39,7 +39,9 @@ enum {
     PORT_ID_LOW = 0,       /* words of mmu->port */
     PORT_ID_HIGH = 1,
     PORT_ROOT_GENERATION = 2, /* 32 bit: counts new entries of the root */
-    PORT_GUEST_GENERATION = 3 /* counts changes of the guest view that take rights away */
+    PORT_GUEST_GENERATION = 3, /* counts changes of the guest view that take rights away */
+    PORT_LEAVES = 4,           /* the table of 4 KiB leaves of the host view that was used last; tables stay */
+    PORT_LEAVES_OF = 5         /* ... and the number of its first page >> TABLE_BITS */
 };
 
 #define CR3_NO_FLUSH ((uint64_t)1 << 63)
@@ -101,6 +103,7 @@ void mmu_init(struct mmu *mmu, void *root)
     mmu->port[PORT_ID_LOW] = (uint32_t)id;
     mmu->port[PORT_ID_HIGH] = (uint32_t)(id >> 32);
     mmu->port[PORT_ROOT_GENERATION] = mmu->port[PORT_GUEST_GENERATION] = 0;
+    mmu->port[PORT_LEAVES_OF] = ~(word)0;
 }
 
 /* Seldom used: built for size. */
@@ -129,6 +132,21 @@ static SELDOM unsigned leaf_level(enum mmu_view view, word page, uint64_t frame)
     while (level < leaf_levels(view) && !((page ^ frame) & (entry_span(level + 1) - 1)))
         level++;
     return level;
+}
+
+/* The leaves from 'page' on, if count pages of the host view are in the table that was used last; 0 otherwise. */
+static inline uint64_t *leaves_again(const struct mmu *mmu, enum mmu_view view, word page, word count)
+{
+    bool same = view == MMU_HOST && mmu->port[PORT_LEAVES_OF] == page >> TABLE_BITS && count <= entry_rest(page, 2);
+    return same ? (uint64_t *)mmu->port[PORT_LEAVES] + (page & (TABLE_ENTRIES - 1)) : 0;
+}
+
+static inline void leaves_keep(struct mmu *mmu, enum mmu_view view, word page, uint64_t *leaf)
+{
+    if (view != MMU_HOST)
+        return;
+    mmu->port[PORT_LEAVES_OF] = page >> TABLE_BITS;
+    mmu->port[PORT_LEAVES] = (word)leaf & ~(word)(PAGE_SIZE - 1);
 }
 
 /* The entry of a page at which a walk ends: the page's leaf, or the empty entry where a table is missing. */
@@ -183,7 +201,8 @@ static SELDOM unsigned need_below(enum mmu_view view, const uint64_t *table, uns
     return need;
 }
 
-unsigned mmu_need(const struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame)
+/* The same as mmu_need, for what is not in the table that was used last. */
+static SELDOM unsigned tables_need(const struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame)
 {
     count = within(view, page, count);
     if (view == MMU_DEVICE || !count)
@@ -198,6 +217,11 @@ unsigned mmu_need(const struct mmu *mmu, enum mmu_view view, word page, word cou
     if (count > entry_span(3) && mtrr_uniform(frame, count))
         return tables_for(view, levels(view) - 1, page, count, frame);
     return need_below(view, phys_to_virt(mmu->root[view]), levels(view), page, count, frame);
+}
+
+unsigned mmu_need(const struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame)
+{
+    return leaves_again(mmu, view, page, count) ? 0 : tables_need(mmu, view, page, count, frame);
 }
 
 /* What an entry that leads to a table has beside its address. */
@@ -240,11 +264,18 @@ static SELDOM uint64_t ept_type(uint64_t frame, enum memory_type type)
     return (uint64_t)value << EPT_TYPE_SHIFT;
 }
 
-void mmu_map(struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame, unsigned rights, enum memory_type type,
-             struct page_reserve *reserve)
+static inline void leaves_write(uint64_t *entry, word count, uint64_t frame, uint64_t bits)
+{
+    for (; count; count--, frame++)
+        entry_write(entry++, (frame << PAGE_BITS & ENTRY_ADDRESS) | bits);
+}
+
+/* The same as mmu_map, where tables may be missing or large pages be used. */
+static __attribute__((noinline)) void tables_map(struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame,
+                                                 unsigned rights, enum memory_type type, struct page_reserve *reserve)
 {
     count = within(view, page, count);
-    if (view == MMU_DEVICE || !rights || !count)
+    if (view == MMU_DEVICE || !count)
         return;
     if (!mmu->root[view])
         mmu->root[view] = virt_to_phys(page_reserve_take(reserve));
@@ -261,16 +292,31 @@ void mmu_map(struct mmu *mmu, enum mmu_view view, word page, word count, uint64_
             part = word_min(part, entry_rest(page, level));
         }
         if (level > 1) {
-            entry_write(entry, frame << PAGE_BITS | bits | ENTRY_LARGE | (ept ? ept_type(frame, type) : 0));
+            entry_write(entry, (frame << PAGE_BITS & ENTRY_ADDRESS) | bits | ENTRY_LARGE | (ept ? ept_type(frame, type) : 0));
         } else {
             part = word_min(count, entry_rest(page, 2));
-            for (word i = 0; i < part; i++)
-                entry_write(entry + i, ((frame + i) << PAGE_BITS & ENTRY_ADDRESS) | bits | (ept ? ept_type(frame + i, type) : 0));
+            leaves_keep(mmu, view, page, entry);
+            for (word i = 0; ept && i < part; i++)
+                entry_write(entry + i, ((frame + i) << PAGE_BITS & ENTRY_ADDRESS) | bits | ept_type(frame + i, type));
+            if (!ept)
+                leaves_write(entry, part, frame, bits);
         }
         page += part;
         frame += part;
         count -= part;
     }
+}
+
+void mmu_map(struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame, unsigned rights, enum memory_type type,
+             struct page_reserve *reserve)
+{
+    uint64_t *entry = leaves_again(mmu, view, page, count);
+    if (!rights)
+        return;
+    if (entry)
+        leaves_write(entry, count, frame, host_bits(rights, type));
+    else
+        tables_map(mmu, view, page, count, frame, rights, type, reserve);
 }
 
 /* A leaf with no more than these rights. */
@@ -317,7 +363,18 @@ static SELDOM void split(enum mmu_view view, uint64_t *entry, unsigned level, st
     entry_replace(entry, virt_to_phys(table) | table_bits(view, level));
 }
 
-unsigned mmu_protect(struct mmu *mmu, enum mmu_view view, word page, word count, unsigned rights, struct page_reserve *reserve)
+static inline void leaves_reduce(enum mmu_view view, uint64_t *entry, word count, unsigned rights)
+{
+    for (; count; count--, entry++) {
+        uint64_t value = leaf_reduce(view, *entry, rights);
+        if (value != *entry)
+            entry_write(entry, value);
+    }
+}
+
+/* The same as mmu_protect, where large pages may be met. */
+static __attribute__((noinline)) unsigned tables_protect(struct mmu *mmu, enum mmu_view view, word page, word count,
+                                                         unsigned rights, struct page_reserve *reserve)
 {
     count = within(view, page, count);
     if (!mmu->root[view] || !count)
@@ -332,11 +389,8 @@ unsigned mmu_protect(struct mmu *mmu, enum mmu_view view, word page, word count,
     for (;;) {
         word rest = word_min(count, entry_rest(page, level > 1 ? level : 2));
         if (level == 1) {
-            for (word i = 0; i < rest; i++) {
-                uint64_t value = leaf_reduce(view, entry[i], rights);
-                if (value != entry[i])
-                    entry_write(entry + i, value);
-            }
+            leaves_keep(mmu, view, page, entry);
+            leaves_reduce(view, entry, rest, rights);
         } else {
             uint64_t value = leaf_reduce(view, *entry, rights);
             if (value != *entry && rest == entry_span(level))
@@ -376,6 +430,15 @@ static SELDOM struct mmu_leaf leaf_find(const struct mmu *mmu, enum mmu_view vie
     else if (entry & ENTRY_PWT)
         leaf.type = entry & ENTRY_PCD ? MEMORY_UNCACHED : MEMORY_WRITE_COMBINE;
     return leaf;
+}
+
+unsigned mmu_protect(struct mmu *mmu, enum mmu_view view, word page, word count, unsigned rights, struct page_reserve *reserve)
+{
+    uint64_t *entry = leaves_again(mmu, view, page, count);
+    if (!entry)
+        return tables_protect(mmu, view, page, count, rights, reserve);
+    leaves_reduce(MMU_HOST, entry, count, rights);
+    return 0;
 }
 
 SELDOM unsigned mmu_lookup(const struct mmu *mmu, enum mmu_view view, word page, uint64_t *frame)
@@ -428,7 +491,7 @@ bool mmu_fini(struct mmu *mmu, struct page_reserve *pages, unsigned max)
 
 void mmu_cpu_init(void)
 {
-    struct mmu_cpu *self = &mmu_cpus[cpu_number()];
+    struct mmu_cpu *self = x86_cpu_self()->mmu = &mmu_cpus[cpu_number()];
     self->active = 0;
     self->active_id = 0;
     cr3_write((word)kernel_root_phys());
@@ -455,7 +518,7 @@ static void space_load(struct mmu_cpu *self, bool keep)
 
 void mmu_activate(struct mmu *mmu)
 {
-    struct mmu_cpu *self = &mmu_cpus[cpu_number()];
+    struct mmu_cpu *self = x86_cpu_self()->mmu;
     uint64_t id = mmu_id(mmu);
     if (self->active_id == id)
         return;
@@ -477,41 +540,42 @@ static void flush_everything(struct mmu_cpu *self)
         cr3_write(cr3_read());
 }
 
+/* What is not active here, or all of it. */
+static SELDOM void others_flush(struct mmu_cpu *self, struct mmu *mmu)
+{
+    if (!mmu)
+        flush_everything(self);
+#ifdef __x86_64__
+    /* Not active, but translations may wait under its PCID: the next activation has to flush them. */
+    else if (self->owner[mmu_id(mmu) % SLOTS] == mmu_id(mmu))
+        self->owner[mmu_id(mmu) % SLOTS] = 0;
+#endif
+}
+
 void mmu_flush(struct mmu *mmu, enum mmu_view view, word page, word count)
 {
-    struct mmu_cpu *self = &mmu_cpus[cpu_number()];
     struct x86_cpu *cpu = x86_cpu_self();
+    struct mmu_cpu *self = cpu->mmu;
     if (!mmu || (cpu->io_mmu == mmu && cpu->io_generation != mmu->io_generation))
         io_bitmap_invalidate();
     if (!mmu || mmu->root[MMU_GUEST])
         cpu->guest_flushes++;
     if (view != MMU_HOST)
         return;
-    if (!mmu) {
-        flush_everything(self);
-        return;
-    }
-    uint64_t id = mmu_id(mmu);
-    if (self->active_id == id) {
-        if (!count || count > FLUSH_SINGLE_MAX)
-            space_load(self, false);
-        else
-            for (; count; count--, page++)
-                page_flush(page << PAGE_BITS);
-        return;
-    }
-#ifdef __x86_64__
-    /* Not active, but translations may wait under its PCID: the next activation has to flush them. */
-    if (self->owner[id % SLOTS] == id)
-        self->owner[id % SLOTS] = 0;
-#endif
+    if (!mmu || self->active != mmu || self->active_id != mmu_id(mmu))
+        others_flush(self, mmu);
+    else if (!count || count > FLUSH_SINGLE_MAX)
+        space_load(self, false);
+    else
+        for (; count; count--, page++)
+            page_flush(page << PAGE_BITS);
 }
 
 bool mmu_fault_retry(void)
 {
     if (TABLE_LEVELS != 3)
         return false;
-    struct mmu_cpu *self = &mmu_cpus[cpu_number()];
+    struct mmu_cpu *self = x86_cpu_self()->mmu;
     if (!self->active || self->root_generation == __atomic_load_n(&self->active->port[PORT_ROOT_GENERATION], __ATOMIC_ACQUIRE))
         return false;
     space_load(self, false);

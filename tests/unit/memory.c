@@ -232,7 +232,7 @@ TEST(slab_reuses_memory_cleared)
     CHECK_EQ(count, SLAB_MAX / 96);
     CHECK_EQ(account.quota.used, 1);
     CHECK(!slab_alloc(&account, 32));
-    CHECK(slab_alloc_forced(&account, 32));
+    CHECK(slab_take(&account, slab_class(32), true));
     CHECK_EQ(account.quota.used, 2);
     (void)keep;
 }

@@ -103,7 +103,8 @@ TEST(treap_is_shallow_for_sorted_keys)
             struct treap *root = 0;
             unsigned distance = distances[d], per_page = in_pages && distance < 4032 ? 4032 / distance : MEMBERS;
             for (unsigned i = 0; i < MEMBERS; i++) {
-                struct treap *member = (struct treap *)(memory + i / per_page * 4096 + 64 * in_pages % 4096 + i % per_page * distance);
+                struct treap *member =
+                    (struct treap *)(memory + i / per_page * 4096 + 64 * in_pages % 4096 + i % per_page * distance);
                 member->key = i;
                 treap_insert(&root, member);
             }
