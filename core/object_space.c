@@ -99,10 +99,12 @@ enum object_insert object_space_insert(struct object_space *space, word selector
     enum object_insert result = OBJECT_NO_MEMORY;
     mapping_lock(lock);
     spin_lock(&space->space.lock);
+    struct mapping *slot = object_space_slot(space, selector);
     if (selector >> SELECTOR_BITS)
         result = OBJECT_OCCUPIED;
-    else if (object_space_grow(space, selector)) {
-        struct mapping *slot = object_space_slot(space, selector);
+    else if (slot || object_space_grow(space, selector)) {
+        if (!slot)
+            slot = object_space_slot(space, selector);
         result = slot->value ? OBJECT_OCCUPIED : OBJECT_INSERTED;
         if (!slot->value)
             slot_fill(space, slot, selector, object, permissions, 0, lock);

@@ -5,18 +5,15 @@
 #include "core/lib/bits.h"
 #include "core/spaces.h"
 
-/* Largest naturally aligned block of at most 2^order units around 'place' that lies in [base, base + count). */
+/* Number of the highest bit in which two places differ: the order of the largest naturally aligned blocks that hold one of them each. */
+static inline unsigned blocks_apart(word a, word b) { return bit_highest(a ^ b); }
+
+/* Largest naturally aligned block of at most 2^order units around 'place' that lies in [base, base + count): its neighbours base - 1 and base + count do not. */
 static unsigned block_order(word place, word base, word count, unsigned order)
 {
-    unsigned bits = 8 * sizeof(word) - 12;
-    if (order >= bits)
-        order = bits - 1;
-    for (; order; order--) {
-        word mask = ((word)1 << order) - 1, first = place & ~mask;
-        if (first >= base && first - base <= count && (first | mask) - base < count)
-            break;
-    }
-    return order;
+    unsigned above = blocks_apart(place, base + count), below = base ? blocks_apart(place, base - 1) : above;
+    unsigned most = above < below ? above : below;
+    return order < most ? order : most;
 }
 
 /* The part of a block that lies in the window (one contains the other, or there is none: 0). */

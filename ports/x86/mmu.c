@@ -163,6 +163,12 @@ static uint64_t *walk(const struct mmu *mmu, enum mmu_view view, word page, unsi
     }
 }
 
+/* Whether the pages are whole entries of one table of level 2, where a walk for the first one ended at this level. */
+static bool whole_entries(word page, word count, unsigned level)
+{
+    return level == 2 && !((page | count) & (entry_span(2) - 1)) && count <= entry_rest(page, 3);
+}
+
 /*
  * Tables of 'level' and below for the pages if none exists. Below the level of the leaves there are tables only where a large page
  * would reach across the first or last page.
@@ -213,6 +219,8 @@ static SELDOM unsigned tables_need(const struct mmu *mmu, enum mmu_view view, wo
     walk(mmu, view, page, &level);
     if (count == 1 || (level == 1 && count <= entry_rest(page, 2)))
         return level - 1;
+    if (whole_entries(page, count, level) && leaf_levels(view) > 1 && !(frame & (entry_span(2) - 1)) && mtrr_uniform(frame, count))
+        return 0;
     /* Ranges of more than 1 GiB get the bound of an empty space instead of a long walk. */
     if (count > entry_span(3) && mtrr_uniform(frame, count))
         return tables_for(view, levels(view) - 1, page, count, frame);
@@ -381,7 +389,7 @@ static __attribute__((noinline)) unsigned tables_protect(struct mmu *mmu, enum m
         return 0;
     unsigned level;
     uint64_t *entry = walk(mmu, view, page, &level);
-    if (level > 1 || count > entry_rest(page, 2)) {
+    if ((level > 1 || count > entry_rest(page, 2)) && !whole_entries(page, count, level)) {
         unsigned need = split_need(mmu, view, page, count, rights);
         if (need > reserve->count)
             return need;

@@ -25,6 +25,7 @@ static inline unsigned mtrr_type(uint64_t frame) { return frame < 256 ? MTRR_UC 
 #define CR4_OSXSAVE ((word)0)
 
 struct x86_cpu {
+    struct mmu_cpu *mmu;
     const struct mmu *io_mmu;
     uint32_t io_generation;
     uint32_t guest_flushes;
