@@ -31,28 +31,9 @@ static void ec_leave_chain(struct cpu *cpu, struct ec *ec)
     cpu->pending |= PENDING_CHECK;
 }
 
-static void portal_drop(struct cpu *cpu, struct object **portal)
+void ec_leave(struct cpu *cpu, struct ec *ec)
 {
-    struct object *object = *portal;
-    __atomic_store_n(portal, 0, __ATOMIC_RELEASE);
-    if (object)
-        object_unref(cpu, object);
-}
-
-/* Unblocked by another CPU; if by the reply to a call there, the call is over. */
-static void ec_come_back(struct cpu *cpu, struct ec *ec)
-{
-    portal_drop(cpu, &ec->remote_portal);
-    ec_unblock(cpu, ec);
-}
-
-void ec_arrive(struct cpu *cpu, struct inbox_item *item)
-{
-    struct ec *ec = CONTAINER(item, struct ec, inbox);
-    if (__atomic_exchange_n(&ec->woken, false, __ATOMIC_ACQ_REL))
-        ec_come_back(cpu, ec);
-    remote_look_after(cpu, ec);
-    if (!__atomic_load_n(&ec->dead, __ATOMIC_ACQUIRE) || ec->gone)
+    if (ec->gone)
         return;
     ec->gone = true;
     if (ec->kind == EC_VCPU)
@@ -68,9 +49,19 @@ void ec_arrive(struct cpu *cpu, struct inbox_item *item)
         object_unref(cpu, &ec->revoking->object);
     ec->revoking = 0;
     /* Not later: a portal keeps its EC's memory, and two dead ECs that wait for each other would keep each other's. */
-    portal_drop(cpu, &ec->remote_portal);
-    portal_drop(cpu, &ec->oom_portal);
+    object_drop(cpu, &ec->remote_portal);
+    object_drop(cpu, &ec->oom_portal);
     object_unref(cpu, &ec->object);
+}
+
+void ec_arrive(struct cpu *cpu, struct inbox_item *item)
+{
+    struct ec *ec = CONTAINER(item, struct ec, inbox);
+    if (__atomic_exchange_n(&ec->woken, false, __ATOMIC_ACQ_REL))
+        ec_unblock(cpu, ec);
+    remote_look_after(cpu, ec);
+    if (__atomic_load_n(&ec->dead, __ATOMIC_ACQUIRE))
+        ec_leave(cpu, ec);
 }
 
 void sc_arrive(struct cpu *cpu, struct inbox_item *item)

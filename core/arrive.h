@@ -11,6 +11,9 @@
 void ec_arrive(struct cpu *cpu, struct inbox_item *item);
 void sc_arrive(struct cpu *cpu, struct inbox_item *item);
 
+/* The end of a dead EC, on its own CPU: it leaves its call chain. For who finds it dead before its inbox item has come; at any time, any number of times. */
+void ec_leave(struct cpu *cpu, struct ec *ec);
+
 /* Lets go of the SCs that schedule has dropped because they are dead. */
 void arrive_settle(struct cpu *cpu);
 

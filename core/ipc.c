@@ -4,6 +4,7 @@
  */
 #include "core/ipc.h"
 
+#include "core/arrive.h"
 #include "core/lib/log.h"
 #include "core/oom.h"
 #include "core/schedule.h"
@@ -126,6 +127,11 @@ void ipc_resolve(struct cpu *cpu)
                 continue;
         }
         struct ec *end = ec_chain_end(sc->start);
+        if (__builtin_expect(end != sc->start && __atomic_load_n(&end->dead, __ATOMIC_ACQUIRE), 0)) {
+            /* Not when its inbox item comes: until then the SC might follow a call of a caller that is no more, there and back again. */
+            ec_leave(cpu, end);
+            continue;
+        }
         if (!__atomic_load_n(&sc->start->dead, __ATOMIC_RELAXED) && !end->blocked) {
             cpu->current = end;
             return;

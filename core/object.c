@@ -25,6 +25,13 @@ void object_unref(struct cpu *cpu, struct object *object)
         reclaim_retire(cpu, &object->item);
 }
 
+void object_drop(struct cpu *cpu, struct object **place)
+{
+    struct object *object = __atomic_exchange_n(place, 0, __ATOMIC_ACQ_REL);
+    if (object)
+        object_unref(cpu, object);
+}
+
 void object_name(struct object *object) { __atomic_fetch_add(&object->caps, 1, __ATOMIC_RELAXED); }
 
 void object_unname(struct cpu *cpu, struct object *object)

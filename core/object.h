@@ -47,6 +47,9 @@ static inline bool object_is(const struct object *object, const struct object_ty
 bool object_ref(struct object *object);
 void object_unref(struct cpu *cpu, struct object *object);
 
+/* Takes a reference out of the place where it is kept, and drops it. Several CPUs may try. */
+void object_drop(struct cpu *cpu, struct object **place);
+
 /* One more capability names the object. Only while another does, or when it is new. */
 void object_name(struct object *object);
 

@@ -46,9 +46,12 @@ void remote_forget(struct cpu *cpu, struct sc *sc)
 bool remote_follow(struct cpu *cpu, struct sc *sc, struct ec *caller)
 {
     struct ec *callee = __atomic_load_n(&caller->remote_ec, __ATOMIC_ACQUIRE);
-    if (!callee || !object_ref(&caller->object))
+    if (!callee || !object_ref(&callee->object))
         return false;
-    object_ref(&callee->object); /* the caller's portal keeps it until the caller is back, which is on this CPU */
+    if (!object_ref(&caller->object)) {
+        object_unref(cpu, &callee->object);
+        return false;
+    }
     remote_forget(cpu, sc);
     sc->carried = caller;
     sc->start = callee;
@@ -101,10 +104,16 @@ static void visitors_go_home(struct cpu *cpu, struct ec *ec, const struct ec *ca
     }
 }
 
-/* The call is over: from now on no visit for it is good. */
-static void remote_over(struct cpu *cpu, struct ec *ec, struct ec *caller)
+/* The call is over: from now on no visit for it is good. Before the caller can be woken: it may begin the next one at once. */
+static void remote_close(struct cpu *cpu, struct ec *caller)
 {
     __atomic_store_n(&caller->remote_ec, 0, __ATOMIC_RELEASE);
+    object_drop(cpu, &caller->remote_portal);
+}
+
+static void remote_over(struct cpu *cpu, struct ec *ec, struct ec *caller)
+{
+    remote_close(cpu, caller);
     ec_wake(cpu, caller);
     visitors_go_home(cpu, ec, caller);
 }
@@ -121,10 +130,12 @@ static void remote_end(struct cpu *cpu, struct ec *ec, struct ec *caller, enum n
 enum remote_visit remote_visit(struct cpu *cpu, struct sc *sc)
 {
     struct ec *caller = sc->carried, *callee = sc->start;
-    struct object *object = __atomic_load_n(&caller->remote_portal, __ATOMIC_ACQUIRE);
     if (callee->caller == caller)
         return REMOTE_RUN;
-    if (!object || caller->dead || __atomic_load_n(&caller->remote_ec, __ATOMIC_ACQUIRE) != callee)
+    /* In this order: if the call is good, so is its portal, since only this CPU ends the call. A dying caller drops it, too. */
+    bool good = __atomic_load_n(&caller->remote_ec, __ATOMIC_ACQUIRE) == callee && !caller->dead;
+    struct object *object = __atomic_load_n(&caller->remote_portal, __ATOMIC_ACQUIRE);
+    if (!good || !object)
         sc_go_home(cpu, sc);
     else if (callee->dead || (callee->busy && !caller->oom_reason && caller->frame.arg[0] >> 4 & NOVA_CALL_NOBLOCK))
         remote_end(cpu, callee, caller, NOVA_COM_TIM);
@@ -153,7 +164,7 @@ void remote_reply(struct cpu *cpu, struct ec *ec, struct ec *caller, enum nova_s
 {
     if (semaphore && status == NOVA_SUCCESS && !caller->oom_reason) {
         caller->todo = TODO_HYPERCALL;
-        __atomic_store_n(&caller->remote_ec, 0, __ATOMIC_RELEASE);
+        remote_close(cpu, caller);
         switch (semaphore_wait(cpu, semaphore, caller, WAIT_CALL)) {
         case SEMAPHORE_QUEUED: break; /* it may be woken at any moment: hands off */
         case SEMAPHORE_TAKEN: ec_wake(cpu, caller); break;

@@ -4,8 +4,8 @@
  * an EC R of another CPU (WAIT_REMOTE, A->remote_ec == R), the SC goes to that CPU, with its priority and what is left of its slice, and runs R there. When that
  * call is over it goes home and looks again. Nothing is allocated and nothing about the way is remembered, so no call can get lost, whoever helps or dies.
  *
- * A visiting SC has carried == A and start == R, both references, and is in R->visitors. A->remote_ec is set by A's CPU, and cleared by R's CPU when the call is
- * over, before A is woken: as long as it names R, the visit is good. R->caller == A (a reference) once the call has entered R.
+ * A visiting SC has carried == A and start == R, both references, and is in R->visitors. A->remote_ec is set by A's CPU, and cleared, with
+ * A->remote_portal, by R's CPU when the call is over, before A is woken: as long as it names R, the visit is good. R->caller == A (a reference) once the call has entered R.
  */
 #ifndef CORE_REMOTE_H
 #define CORE_REMOTE_H
