@@ -38,6 +38,7 @@ static uint64_t now;
 static bool stopped;
 
 void (*machine_window_hook)(unsigned cpu);
+void (*machine_point_hook)(const void *where);
 unsigned machine_window_limit = 32;
 
 static unsigned index_of(const struct hosted_cpu *cpu) { return (unsigned)(cpu - cpus); }
@@ -53,6 +54,12 @@ void cpu_reset(const struct machine_options *new_options)
     mmu_reset();
 }
 
+void machine_point(void)
+{
+    if (machine_point_hook && self && self->in_kernel)
+        machine_point_hook(__builtin_return_address(0));
+}
+
 unsigned cpu_number(void) { return self ? index_of(self) : boot_info.boot_cpu; }
 
 uint64_t time_now(void) { return __atomic_add_fetch(&now, 1, __ATOMIC_RELAXED); }
@@ -63,6 +70,7 @@ void timer_set(uint64_t deadline)
 {
     if (!self)
         contract_broken("timer_set outside of a CPU");
+    machine_point();
     self->deadline = deadline;
 }
 
@@ -70,7 +78,9 @@ void cpu_signal(unsigned number)
 {
     if (number >= boot_info.cpus || !boot_info.cpu[number].online)
         contract_broken("cpu_signal: CPU %u is not online", number);
+    machine_point();
     __atomic_store_n(&cpus[number].signal, true, __ATOMIC_SEQ_CST);
+    machine_point();
 }
 
 void cpu_pause(void)
@@ -103,6 +113,7 @@ void frame_switch(struct frame *from, struct frame *to)
 {
     if (!self || !self->in_kernel)
         contract_broken("frame_switch outside of the kernel");
+    machine_point();
     if (from && self->switched && from != self->switched)
         contract_broken("frame_switch on CPU %u: from %p, but the CPU runs %p", cpu_number(), (void *)from, (void *)self->switched);
     if (!to)
@@ -274,14 +285,33 @@ struct frame *cpu_enter(unsigned number, enum entry entry, unsigned argument, wo
     return cpu->current;
 }
 
-void cpu_start(unsigned number, enum entry entry)
+void cpu_begin(unsigned number, enum entry entry, unsigned argument, word error, word address)
 {
     struct hosted_cpu *cpu = &cpus[number];
     if (options.threads || number >= boot_info.cpus || cpu->inside || machine_stopped() || !cpu->core)
         contract_broken("test: CPU %u cannot enter the kernel now (entry %d)", number, (int)entry);
     cpu->entry = entry;
+    cpu->number = argument;
+    cpu->error = error;
+    cpu->address = address;
+    if (entry == ENTER_GSI)
+        cpu->gsis &= ~(1ul << argument);
     cpu->inside = true;
 }
+
+void cpu_start(unsigned number, enum entry entry) { cpu_begin(number, entry, 0, 0, 0); }
+
+bool cpu_step(unsigned number)
+{
+    if (!cpus[number].inside)
+        contract_broken("test: CPU %u is not in the kernel", number);
+    step(&cpus[number]);
+    return cpus[number].inside;
+}
+
+bool cpu_inside(unsigned number) { return cpus[number].inside; }
+
+uint64_t cpu_gsis(unsigned number) { return cpus[number].gsis; }
 
 void cpu_run(void)
 {

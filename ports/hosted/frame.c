@@ -61,6 +61,7 @@ void frame_init(struct frame *frame, word ip, word sp)
 
 void frame_state_save(struct frame *frame, struct nova_state *state, word mtd, word error, word address)
 {
+    machine_point();
     if (mtd & NOVA_MTD_GPR_ACDB) {
         state->ax = frame->arg[AX];
         state->cx = frame->reg[CX];
@@ -94,6 +95,7 @@ void frame_state_save(struct frame *frame, struct nova_state *state, word mtd, w
 
 void frame_state_load(struct frame *frame, const struct nova_state *state, word mtd)
 {
+    machine_point();
     if (mtd & NOVA_MTD_GPR_ACDB) {
         frame->arg[AX] = state->ax;
         frame->reg[CX] = state->cx;

@@ -77,6 +77,9 @@ _Noreturn void contract_broken(const char *format, ...) __attribute__((format(pr
 /* Test's view of physical memory; 0 outside RAM. */
 void *machine_memory(paddr_t address);
 
+/* From now on what this process does to the machine's memory stays in this process: for a child that goes on from where its parent brought the machine. */
+void machine_private(void);
+
 /* ---- CPUs and time (cpu.c) ---- */
 
 enum entry { ENTER_INIT, ENTER_START, ENTER_HYPERCALL, ENTER_EXCEPTION, ENTER_TIMER, ENTER_SIGNAL, ENTER_GSI, ENTER_CONTINUE };
@@ -92,6 +95,19 @@ struct frame *cpu_enter(unsigned cpu, enum entry entry, unsigned number, word er
 /* Several CPUs in the kernel at once: each cpu_start has one enter (its thread's frame is prepared), cpu_run lets all of them go on until they are out. */
 void cpu_start(unsigned cpu, enum entry entry);
 void cpu_run(void);
+
+/* A step at a time: cpu_begin enters the kernel, cpu_step lets the CPU go on until it gives way (cpu_pause) or is out; true = it is still inside. */
+void cpu_begin(unsigned cpu, enum entry entry, unsigned number, word error, word address);
+bool cpu_step(unsigned cpu);
+bool cpu_inside(unsigned cpu);
+uint64_t cpu_gsis(unsigned cpu); /* device interrupts that wait, a bit for each */
+
+/*
+ * Called where CPUs may meet: in each function of hal/, and before each atomic operation of a core that is compiled with points.h. Only while a CPU is in the
+ * kernel; the hook may call cpu_pause.
+ */
+extern void (*machine_point_hook)(const void *where);
+void machine_point(void);
 
 /* Called by machine_prepare. */
 void cpu_reset(const struct machine_options *options);
@@ -149,6 +165,8 @@ bool user_port(unsigned cpu, unsigned port);
 
 /* Number of cached translations, all CPUs, that allow more than the page table. */
 unsigned tlb_stale(void);
+/* A CPU that has a translation to this frame with any of the rights, in another address space than 'except'; -1 = none. */
+int tlb_holder(uint64_t frame, unsigned rights, const struct mmu *except);
 /* Size of large pages, before anything is mapped. */
 void mmu_large_order(unsigned order);
 /* Number of large pages that were mapped, and split again, so far. */

@@ -31,6 +31,7 @@ bool gsi_has_pin(unsigned gsi)
 void gsi_route(unsigned gsi, unsigned cpu, int mode, uint32_t *msi_address, uint32_t *msi_data)
 {
     struct gsi_state *state = gsi_state(gsi);
+    machine_point();
     if (cpu >= boot_info.cpus || !boot_info.cpu[cpu].online)
         contract_broken("gsi_route: GSI %u to CPU %u, which is not online", gsi, cpu);
     if (mode < -1 || mode > 3)
@@ -48,6 +49,7 @@ void gsi_route(unsigned gsi, unsigned cpu, int mode, uint32_t *msi_address, uint
 
 void gsi_mask(unsigned gsi, bool masked)
 {
+    machine_point();
     if (gsi_has_pin(gsi))
         gsi_state(gsi)->masked = masked;
 }

@@ -19,7 +19,7 @@ void (*machine_stop_hook)(void);
 
 static int ram_file;
 static uint8_t *ram, *kernel_view;
-static bool user_started;
+static bool user_started, private;
 static uint8_t *window[PHYSICAL_WINDOWS];
 static char *log_text;
 static size_t log_length, log_size;
@@ -32,7 +32,21 @@ static void check(bool good, const char *what)
     }
 }
 
-void *machine_memory(paddr_t address) { return address < RAM_SIZE ? ram + address : 0; }
+void *machine_memory(paddr_t address)
+{
+    if (private && address >= boot_info.pool_begin && address < boot_info.pool_end)
+        return kernel_view + address; /* the other view does not see what the kernel writes any more */
+    return address < RAM_SIZE ? ram + address : 0;
+}
+
+void machine_private(void)
+{
+    size_t pool = boot_info.pool_end - boot_info.pool_begin;
+    enum { PROTECTION = PROT_READ | PROT_WRITE, FLAGS = MAP_PRIVATE | MAP_FIXED };
+    check(mmap(ram, RAM_SIZE, PROTECTION, FLAGS, ram_file, 0) != MAP_FAILED, "mmap");
+    check(mmap(kernel_view + POOL_BEGIN, pool, PROTECTION, FLAGS, ram_file, POOL_BEGIN) != MAP_FAILED, "mmap of the pool");
+    private = true;
+}
 
 static void add_memory(uint64_t address, uint64_t size, int type)
 {
@@ -109,7 +123,7 @@ void machine_prepare(const struct machine_options *options, const void *image, s
     check(mmap(kernel_view + POOL_BEGIN, pool, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, ram_file, POOL_BEGIN) != MAP_FAILED,
           "mmap of the pool");
     physical_pool_offset = (word)kernel_view;
-    user_started = false;
+    user_started = private = false;
     mmu_large_order(options->large_order ? options->large_order : 9);
     cpu_reset(options);
     kernel_memory_init(kernel_view + POOL_BEGIN, kernel_view + POOL_BEGIN + pool);

@@ -104,6 +104,7 @@ static word tables_missing(const uint64_t *table, int level, word first, word la
 
 unsigned mmu_need(const struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame)
 {
+    machine_point();
     check_range("mmu_need", view, page, count);
     if (!count)
         return 0;
@@ -129,6 +130,7 @@ static uint64_t *take_table(struct page_reserve *reserve, uint64_t *where)
 void mmu_map(struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame, unsigned rights, enum memory_type type,
              struct page_reserve *reserve)
 {
+    machine_point();
     check_range("mmu_map", view, page, count);
     if (!rights || rights & ~7u || (frame + count) >> 40)
         contract_broken("mmu_map: rights %u, frame %#llx", rights, (unsigned long long)frame);
@@ -210,6 +212,7 @@ static void walk(struct walk *w, uint64_t *table, int level, word begin)
 
 unsigned mmu_protect(struct mmu *mmu, enum mmu_view view, word page, word count, unsigned rights, struct page_reserve *reserve)
 {
+    machine_point();
     check_range("mmu_protect", view, page, count);
     if (rights & ~7u)
         contract_broken("mmu_protect: rights %#x", rights);
@@ -309,6 +312,7 @@ void mmu_activate(struct mmu *mmu)
 {
     if (!mmu || !mmu->root[MMU_HOST])
         contract_broken("mmu_activate: no host view");
+    machine_point();
     __atomic_store_n(&active[cpu_number()], mmu, __ATOMIC_RELAXED);
 }
 
@@ -317,6 +321,7 @@ struct mmu *mmu_active(unsigned cpu) { return active[cpu]; }
 void mmu_flush(struct mmu *mmu, enum mmu_view view, word page, word count)
 {
     unsigned cpu = cpu_number();
+    machine_point();
     if (!mmu || (io_copy[cpu].tag == mmu->tag && io_copy[cpu].generation != mmu->io_generation))
         io_copy[cpu].valid = false;
     for (struct translation *t = tlb[cpu]; view == MMU_HOST && t < tlb[cpu] + TLB_SIZE; t++)
@@ -351,6 +356,15 @@ unsigned tlb_stale(void)
             sum += (t->rights & ~rights) || (rights && frame != t->frame);
         }
     return sum;
+}
+
+int tlb_holder(uint64_t frame, unsigned rights, const struct mmu *except)
+{
+    for (unsigned cpu = 0; cpu < NOVA_CPUS; cpu++)
+        for (struct translation *t = tlb[cpu]; t < tlb[cpu] + TLB_SIZE; t++)
+            if (t->tag && t->frame == frame && t->rights & rights && t->mmu != except)
+                return (int)cpu;
+    return -1;
 }
 
 bool port_allowed(unsigned cpu, const struct mmu *mmu, unsigned port)

@@ -21,6 +21,7 @@ TESTS ?=
 -include $(TOP)/tests/unit/platform.mk
 -include $(TOP)/tests/port/port.mk
 -include $(TOP)/tests/model/rules.mk
+-include $(TOP)/tests/explorer/rules.mk
 
 # core's memcpy and friends get other names, so that the process keeps the C library's. Tests see both.
 $(OUT)/obj/core/%.o: private CFLAGS += -include $(TOP)/ports/hosted/rename.h

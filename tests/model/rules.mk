@@ -24,13 +24,14 @@ $(OUT)/test/model: $(MODEL_OBJECTS) $(OUT)/libkernel.a
 
 -include $(MODEL_OBJECTS:.o=.d)
 
-# Only core is compiled to call back in every basic block.
+# Only core is compiled to call back in every basic block and before every atomic operation.
+INTERLEAVED := -fsanitize-coverage=trace-pc -include $(TOP)/ports/hosted/points.h
 $(OUT)/obj/core/%.o: private CFLAGS += $(INTERLEAVE)
 
 .PHONY: interleave model-threads
 interleave:
 	$(Q)$(MAKE) --no-print-directory -f $(firstword $(MAKEFILE_LIST)) ARCH=hosted CC=$(CC) OUT=$(OUT)-interleave CPUS=$(CPUS) V=$(V) \
-	    INTERLEAVE=-fsanitize-coverage=trace-pc $(OUT)-interleave/test/model
+	    INTERLEAVE='$(INTERLEAVED)' $(OUT)-interleave/test/model
 	$(OUT)-interleave/test/model --parallel $(SEED) $(ROUNDS)
 
 model-threads:

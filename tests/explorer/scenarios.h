@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The tables of scenarios, one for each file of them; each ends with an entry without a name.
+ */
+#ifndef TESTS_SCENARIOS_H
+#define TESTS_SCENARIOS_H
+
+#include "explorer.h"
+
+extern const struct scenario calls_scenarios[];
+
+#endif
