@@ -68,6 +68,8 @@ static void caller_resume(struct cpu *cpu, struct ec *caller, enum nova_status s
     caller->callee = 0;
     caller->in_event = false;
     cpu->current = caller;
+    if (caller->dead)
+        cpu->pending |= PENDING_CHECK; /* it does not come back from this call */
     if (caller->oom_reason) {
         oom_end(caller, false);
         return;
@@ -126,21 +128,22 @@ void ipc_resolve(struct cpu *cpu)
             if (visit == REMOTE_LEFT)
                 continue;
         }
-        struct ec *end = ec_chain_end(sc->start);
-        if (__builtin_expect(end != sc->start && __atomic_load_n(&end->dead, __ATOMIC_ACQUIRE), 0)) {
+        struct ec *start = sc->start, *end = ec_chain_end(start);
+        if (end != start && __atomic_load_n(&end->dead, __ATOMIC_ACQUIRE)) {
             /* Not when its inbox item comes: until then the SC might follow a call of a caller that is no more, there and back again. */
             ec_leave(cpu, end);
             continue;
         }
-        if (!__atomic_load_n(&sc->start->dead, __ATOMIC_RELAXED) && !end->blocked) {
+        bool dead = __atomic_load_n(&start->dead, __ATOMIC_RELAXED);
+        if (!dead && !end->blocked) {
             cpu->current = end;
             return;
         }
-        if (!__atomic_load_n(&sc->start->dead, __ATOMIC_RELAXED) && end->remote_ec && remote_follow(cpu, sc, end))
+        if (!dead && end->remote_ec && remote_follow(cpu, sc, end))
             continue;
         /* Nothing to run: sleep with the end of the chain; with a dead EC, for good. */
         schedule_sleep(cpu);
-        if (!__atomic_load_n(&sc->start->dead, __ATOMIC_RELAXED))
+        if (!dead)
             list_append(&end->sleepers, &sc->link);
     }
 }

@@ -94,11 +94,6 @@ static __attribute__((noinline)) struct frame *leave_slowly(struct cpu *cpu)
             proceed(cpu, ec);
             continue;
         }
-        if (__builtin_expect(__atomic_load_n(&ec->dead, __ATOMIC_ACQUIRE), 0)) {
-            /* It has died while it was blocked: it does not come back. */
-            ec_leave(cpu, ec);
-            continue;
-        }
         if (ec != cpu->resumed)
             switch_to(cpu, ec);
         if (!cpu->pending)

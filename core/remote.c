@@ -48,10 +48,7 @@ bool remote_follow(struct cpu *cpu, struct sc *sc, struct ec *caller)
     struct ec *callee = __atomic_load_n(&caller->remote_ec, __ATOMIC_ACQUIRE);
     if (!callee || !object_ref(&callee->object))
         return false;
-    if (!object_ref(&caller->object)) {
-        object_unref(cpu, &callee->object);
-        return false;
-    }
+    object_ref(&caller->object); /* it has its own one until it leaves the chain, which is on this CPU */
     remote_forget(cpu, sc);
     sc->carried = caller;
     sc->start = callee;
