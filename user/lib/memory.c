@@ -163,10 +163,23 @@ static nova_word physical_find(unsigned order)
     return 0;
 }
 
+void *nova_allocate_pages(unsigned order, unsigned perm)
+{
+    static nova_word ram_next = NOVA_RAM_AREA;
+    nova_word bytes = NOVA_PAGE_SIZE << order, result = (ram_next + bytes - 1) & -bytes, physical;
+
+    if (order > ORDER_MAX || result + bytes > NOVA_WINDOW_AREA || !(physical = physical_find(order)) ||
+        !take_pages(physical, result >> NOVA_PAGE_BITS, (nova_word)1 << order, perm))
+        return NULL;
+    memset((void *)result, 0, bytes);
+    ram_next = result + bytes;
+    return (void *)result;
+}
+
 void *nova_allocate(nova_word bytes, nova_word align)
 {
-    static nova_word ram_next = NOVA_RAM_AREA, arena, arena_end;
-    nova_word result, physical;
+    static nova_word arena, arena_end;
+    nova_word result;
     unsigned order = CHUNK_ORDER;
 
     if (!bytes)
@@ -177,12 +190,10 @@ void *nova_allocate(nova_word bytes, nova_word align)
             order++;
         if (NOVA_PAGE_SIZE << order < bytes || NOVA_PAGE_SIZE << order < align)
             return NULL;
-        result = (ram_next + (NOVA_PAGE_SIZE << order) - 1) & -(NOVA_PAGE_SIZE << order);
-        if (result + (NOVA_PAGE_SIZE << order) > NOVA_WINDOW_AREA || !(physical = physical_find(order)) ||
-            !take_pages(physical, result >> NOVA_PAGE_BITS, (nova_word)1 << order, NOVA_MEM_RW))
+        result = (nova_word)nova_allocate_pages(order, NOVA_MEM_RW);
+        if (!result)
             return NULL;
-        memset((void *)result, 0, NOVA_PAGE_SIZE << order);
-        ram_next = arena_end = result + (NOVA_PAGE_SIZE << order);
+        arena_end = result + (NOVA_PAGE_SIZE << order);
     }
     arena = result + bytes;
     return (void *)result;

@@ -35,6 +35,9 @@ void *nova_map_physical(uint64_t address, nova_word bytes, unsigned perm);
 /* Fresh zeroed RAM, readable and writable, aligned to `align` (a power of two); 0 if there is none. Never freed. */
 void *nova_allocate(nova_word bytes, nova_word align);
 
+/* 2^order fresh zeroed pages with these permissions, naturally aligned in physical memory, too; 0 if there are none. Never freed. */
+void *nova_allocate_pages(unsigned order, unsigned perm);
+
 /* Copies a NUL-terminated string (a module's command line, say) out of physical memory, cut to fit. 0 if it cannot be read. */
 int nova_physical_string(uint64_t address, char *buffer, unsigned size);
 

@@ -30,13 +30,16 @@ struct nova_cpuid {
     uint32_t ax, bx, cx, dx;
 };
 
-/* CPUID of a leaf, subleaf 0. */
-static inline struct nova_cpuid nova_cpuid(uint32_t leaf)
+/* CPUID of a leaf and subleaf. */
+static inline struct nova_cpuid nova_cpuid_sub(uint32_t leaf, uint32_t subleaf)
 {
     struct nova_cpuid r;
-    __asm__ volatile("cpuid" : "=a"(r.ax), "=b"(r.bx), "=c"(r.cx), "=d"(r.dx) : "a"(leaf), "c"(0));
+    __asm__ volatile("cpuid" : "=a"(r.ax), "=b"(r.bx), "=c"(r.cx), "=d"(r.dx) : "a"(leaf), "c"(subleaf));
     return r;
 }
+
+/* CPUID of a leaf, subleaf 0. */
+static inline struct nova_cpuid nova_cpuid(uint32_t leaf) { return nova_cpuid_sub(leaf, 0); }
 
 static inline void nova_pause(void) { __asm__ volatile("pause" : : : "memory"); }
 

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Guests of user/vmm: which there are, on which machines they run, and how a run is read."""
+import re
+from dataclasses import dataclass
+
+from emulator import Boot
+
+
+@dataclass(frozen=True)
+class Guest:
+    name: str
+    needs: str = ""        # what not every column has: see Column.lacks; "64": a 64-bit host
+    arguments: str = ""    # of its module
+
+
+GUESTS = [Guest("real", "real"), Guest("flat"), Guest("steps", "step")]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table: a machine, and whether the kernel is told to do without nested paging."""
+    name: str
+    machine: str
+    via: str
+    words: str = ""
+    lacks: str = ""        # "real": guests in real mode; "step": single-step over an instruction that exits (Bochs' SVM then ends)
+
+
+COLUMNS = [
+    Column("QEMU AMD, NPT", "pc", "kernel"),
+    Column("Bochs Intel, EPT", "bochs-corei7_haswell_4770", "mb2"),
+    Column("Bochs AMD, NPT", "bochs-ryzen", "mb2", lacks="step"),
+]
+
+
+def guests_of(column, arch):
+    return [guest for guest in GUESTS if guest.needs not in column.lacks.split() and (arch == "x86_64" or guest.needs != "64")]
+
+
+def boot(made, column, guests, words="", cpus=2, **more):
+    modules = [(made.user("vmm"), f"vmm {words}".strip())]
+    modules += [(made.user(f"guests/{guest.name}"), f"{guest.name} {guest.arguments}".strip()) for guest in guests]
+    return Boot(kernel=made.kernel_for(column.via), modules=modules, machine=column.machine, via=column.via, cpus=cpus,
+                command_line=f"serial {column.words}".strip(), icount=column.machine.startswith("pc"), **more)
+
+
+def results(text):
+    """{guest: (checks, [what is wrong])} of the guests that printed something, and those that the monitor gave up."""
+    found = {}
+    for name, line in re.findall(r"(?m)^vm\d+ (\S+): (.*?)\r?$", text):
+        entry = found.setdefault(name, {"plan": None, "ok": 0, "wrong": [], "end": ""})
+        if re.match(r"ok \d+ ", line):
+            entry["ok"] += 1
+        elif line.startswith("not ok"):
+            entry["wrong"].append(line)
+        elif re.match(r"1\.\.\d+$", line):
+            entry["plan"] = int(line[3:])
+        elif line.startswith("GUEST-END"):
+            entry["end"] = line
+    outcome = {}
+    for name, status in re.findall(r"(?m)^# vmm: (\S+) (good|FAILED)\b", text):
+        entry = found.get(name, {"plan": None, "ok": 0, "wrong": [], "end": ""})
+        wrong = list(entry["wrong"])
+        if entry["end"] != "GUEST-END good" or entry["plan"] != entry["ok"] or status != "good":
+            wrong.append(f"{name}: {entry['ok']} of {entry['plan']} checks are ok, {entry['end'] or 'it did not come to its end'}, the monitor says {status}")
+        outcome[name] = (entry["ok"], wrong)
+    return outcome
