@@ -31,6 +31,19 @@ static void ec_leave_chain(struct cpu *cpu, struct ec *ec)
     cpu->pending |= PENDING_CHECK;
 }
 
+/* What a thread that has moved on left behind (migrate.h) is not needed any more; if the move is not complete, its successor goes, too. */
+static void remains_drop(struct cpu *cpu, struct ec *ec)
+{
+    struct sc *sc = ec->successor_sc;
+    if (sc) {
+        object_unname(cpu, &ec->successor->object);
+        object_unname(cpu, &sc->object);
+    }
+    ec->successor_sc = 0;
+    object_unname(cpu, &ec->left_sc->object);
+    object_unname(cpu, &ec->object);
+}
+
 void ec_leave(struct cpu *cpu, struct ec *ec)
 {
     if (ec->gone)
@@ -42,6 +55,8 @@ void ec_leave(struct cpu *cpu, struct ec *ec)
     ec_leave_chain(cpu, ec);
     if (cursor_parked(&ec->cursor))
         cursor_drop(&ec->cursor);
+    if (ec->successor)
+        remains_drop(cpu, ec);
     if (ec->notice)
         reclaim_retire(cpu, ec->notice);
     ec->notice = 0;

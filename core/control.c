@@ -4,6 +4,7 @@
  */
 #include "core/hypercall.h"
 #include "core/lib/bits.h"
+#include "core/migrate.h"
 #include "core/schedule.h"
 #include "hal/interrupt.h"
 
@@ -39,7 +40,13 @@ static unsigned ec_fetch(struct ec *ec, struct ec *target)
 
 static unsigned ec_recall(struct cpu *cpu, struct ec *ec, struct ec *target, bool fetch)
 {
-    target->recall = true;
+    __atomic_store_n(&target->recall, true, __ATOMIC_SEQ_CST);
+    struct ec *successor = __atomic_load_n(&target->successor, __ATOMIC_SEQ_CST);
+    if (__builtin_expect(successor != 0, 0)) {
+        /* It is moving this very moment (ec_succeed). */
+        __atomic_store_n(&successor->recall, true, __ATOMIC_RELAXED);
+        cpu_post(successor->cpu, PENDING_CHECK);
+    }
     if (target->cpu != cpu) {
         cpu_post(target->cpu, PENDING_CHECK);
         /* It may be running at this very moment: its state is not to be had. */
@@ -114,7 +121,7 @@ __attribute__((cold)) unsigned hypercall_ec_ctrl(struct cpu *cpu, struct ec *ec,
             return NOVA_BAD_CAP;
         time_store(ec_time(cpu, target), &arg[1], &arg[2]);
         return NOVA_SUCCESS;
-    case NOVA_EC_MIGRATE: return ec_target(ec, selector, 0) ? NOVA_BAD_PAR : NOVA_BAD_CAP;
+    case NOVA_EC_MIGRATE: return hypercall_migrate(cpu, ec, arg);
     case NOVA_EC_GET_STATE:
     case NOVA_EC_SET_STATE:
         target = ec_target(ec, selector, NOVA_EC_CTRL_PERM);

@@ -55,7 +55,7 @@ static enum settle ec_unnamed(struct cpu *cpu, struct object *object)
     return SETTLE_DONE;
 }
 
-const struct object_type ec_type = {{ec_free}, NOVA_EC, ec_unnamed};
+const struct object_type ec_type = {{ec_free}, NOVA_EC, ec_unnamed}, ec_moved_type = {{ec_free}, NOVA_EC, ec_unnamed};
 
 static void ec_init(struct ec *ec, const struct ec_arguments *arguments)
 {
@@ -126,6 +126,48 @@ enum nova_status ec_create(const struct ec_arguments *arguments, struct ec **res
     return NOVA_SUCCESS;
 }
 
+struct ec *ec_reserve(const struct ec *ec, struct cpu *cpu, inbox_handler arrive)
+{
+    struct ec_arguments arguments = {0, ec->object.payer, ec->pd, cpu, EC_GLOBAL, ec->utcb_page, 0, ec->event_base, arrive};
+    struct ec *reserved = slab_alloc(&ec->object.payer->account, sizeof *reserved);
+    if (!reserved)
+        return 0;
+    ec_init(reserved, &arguments);
+    reserved->utcb_page = ec->utcb_page;
+    return reserved;
+}
+
+void ec_reserved_free(struct ec *reserved) { slab_free(&reserved->object.payer->account, reserved, sizeof *reserved); }
+
+bool ec_succeed(struct cpu *cpu, struct ec *ec, struct ec *next)
+{
+    struct pd *pd = ec->pd;
+    object_ref(&ec->object.payer->object); /* ec has references on both itself */
+    object_ref(&pd->object);
+    spin_lock(&pd->ecs_lock);
+    /* Who stops an EC marks it first, and then takes its UTCB under this lock. */
+    bool alive = !__atomic_load_n(&ec->dead, __ATOMIC_ACQUIRE) && !pd->dying;
+    if (alive) {
+        frame_move(&ec->frame, &next->frame);
+        next->utcb = ec->utcb;
+        ec->utcb = 0;
+        list_append(&pd->ecs, &next->sibling);
+    }
+    spin_unlock(&pd->ecs_lock);
+    if (!alive) {
+        object_unref(cpu, &pd->object);
+        object_unref(cpu, &ec->object.payer->object);
+        return false;
+    }
+    /* A recall of another CPU that comes now sees the successor, or is seen here. */
+    __atomic_store_n(&ec->successor, next, __ATOMIC_SEQ_CST);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&ec->recall, __ATOMIC_RELAXED))
+        __atomic_store_n(&next->recall, true, __ATOMIC_RELAXED);
+    object_retype(&ec->object, &ec_moved_type);
+    return true;
+}
+
 struct ec *ec_create_idle(struct cpu *cpu, struct pd *pd, inbox_handler arrive)
 {
     struct ec_arguments arguments = {cpu, pd, pd, cpu, EC_IDLE, 0, 0, 0, arrive};
@@ -143,9 +185,10 @@ void ec_stop(struct cpu *cpu, struct ec *ec)
         return;
     spin_lock(&ec->pd->ecs_lock);
     list_remove(&ec->sibling);
+    bool utcb = ec->utcb; /* the thread may have moved on with it: ec_succeed */
     spin_unlock(&ec->pd->ecs_lock);
     wait_queue_leave(&ec->waiter);
-    if (ec->utcb)
+    if (utcb)
         space_take_memory(cpu, &ec->pd->spaces, ec->utcb_page, 1);
     inbox_post(cpu, ec->cpu, &ec->inbox);
 }

@@ -97,6 +97,11 @@ struct ec {
     bool oom_failed; /* that handler died */
     bool oom_remote; /* the callee on another CPU is short of memory */
 
+    /* Of a thread that has moved on, see migrate.h: */
+    struct ec *successor;    /* where it goes on; 0 = it has not moved */
+    struct sc *successor_sc; /* of the successor, as long as the move is not complete */
+    struct sc *left_sc;      /* what it ran on, and the handler still does */
+
     struct object *oom_portal; /* a reference, or 0 */
     word utcb_page;
     uint64_t time;       /* execution time, TSC ticks */
@@ -104,7 +109,8 @@ struct ec {
     struct list sibling; /* in pd->ecs */
 };
 
-extern const struct object_type ec_type;
+/* ec_moved_type: of a thread that has moved on; what still names it names nothing that a hypercall could use. */
+extern const struct object_type ec_type, ec_moved_type;
 
 /* What runs virtual CPUs; 0 = nothing. Set before the first EC is made. */
 extern const struct virtualization_ops *virtualization;
@@ -123,6 +129,16 @@ struct ec_arguments {
 
 /* Makes an EC including UTCB (or the area of a virtual CPU) and FPU area. NOVA_BAD_PAR: UTCB address in use; NOVA_QUO_OOM. */
 enum nova_status ec_create(const struct ec_arguments *arguments, struct ec **result);
+
+/* Memory for an EC in which this thread can go on on another CPU; 0 = the account is exhausted. ec_reserved_free: it is not needed. */
+struct ec *ec_reserve(const struct ec *ec, struct cpu *cpu, inbox_handler arrive);
+void ec_reserved_free(struct ec *reserved);
+
+/*
+ * The thread goes on in 'next' (ec_reserve), with registers, UTCB and a pending recall; ec keeps its place in the call chain alone. On its CPU. False = it is
+ * dying, nothing has changed.
+ */
+bool ec_succeed(struct cpu *cpu, struct ec *ec, struct ec *next);
 
 /* The idle EC of a CPU. */
 struct ec *ec_create_idle(struct cpu *cpu, struct pd *pd, inbox_handler arrive);

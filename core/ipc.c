@@ -56,7 +56,7 @@ static enum nova_status event_reply(struct ec *ec, struct ec *caller)
 /* What the reply brings; a handler of an OOM portal brings nothing. */
 static enum nova_status reply_copy(struct ec *ec, struct ec *caller)
 {
-    if (caller->oom_reason)
+    if (caller->oom_reason || caller->successor)
         return NOVA_SUCCESS;
     return caller->in_event ? event_reply(ec, caller) : caller->dead ? NOVA_COM_ABT : message_copy(ec, caller);
 }
@@ -70,6 +70,12 @@ static void caller_resume(struct cpu *cpu, struct ec *caller, enum nova_status s
     cpu->current = caller;
     if (caller->dead)
         cpu->pending |= PENDING_CHECK; /* it does not come back from this call */
+    if (__builtin_expect(caller->successor != 0, 0)) {
+        /* It has moved on, and must not run here again. */
+        ec_stop(cpu, caller);
+        cpu->pending |= PENDING_CHECK;
+        return;
+    }
     if (caller->oom_reason) {
         oom_end(caller, false);
         return;
@@ -152,7 +158,7 @@ void ec_kill(struct cpu *cpu, struct ec *ec, const char *why)
 {
     if (ec->dead)
         return;
-    if (!__atomic_load_n(&ec->pd->dying, __ATOMIC_RELAXED))
+    if (!__atomic_load_n(&ec->pd->dying, __ATOMIC_RELAXED) && !ec->successor)
         log_line("%s killed: event %u at ip 0x%lx, error 0x%lx, address 0x%lx: %s", ec->kind == EC_VCPU ? "virtual CPU" : "thread",
                  ec->event, (unsigned long)ec->frame.ip, (unsigned long)ec->event_error, (unsigned long)ec->event_address, why);
     ec_stop(cpu, ec);

@@ -40,7 +40,13 @@ static inline void object_init(struct object *object, const struct object_type *
 
 static inline bool object_is(const struct object *object, const struct object_type *type)
 {
-    return object->item.class == &type->class;
+    return __atomic_load_n(&object->item.class, __ATOMIC_RELAXED) == &type->class;
+}
+
+/* From now on no hypercall finds an object of its former type in it. The types end it in the same way. */
+static inline void object_retype(struct object *object, const struct object_type *type)
+{
+    __atomic_store_n(&object->item.class, &type->class, __ATOMIC_RELAXED);
 }
 
 /* Takes another reference; false = the last one is gone already. */

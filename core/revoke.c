@@ -19,6 +19,7 @@ struct revocation {
     unsigned permissions;
     bool self, keep;
     struct mapping *cursor;
+    const struct mapping *spared; /* a slot without children that stays */
     enum revoke_mode mode;
     word from, end; /* values (frames, ports): the same for all that derives from one mapping */
     struct stale_set stale;
@@ -130,7 +131,7 @@ static bool concerned(const struct revocation *revocation, struct mapping *m, bo
     if (m->flags & (MAPPING_CURSOR | MAPPING_FIXED))
         return false;
     if (slots)
-        return slot_capability(m).permissions & revocation->permissions;
+        return m != revocation->spared && slot_capability(m).permissions & revocation->permissions;
     struct range *range = range_of(m);
     return overlaps(revocation, range) &&
            (crosses(revocation, range) || (revocation->mode == REVOKE_REDUCE && m->rights & revocation->permissions));
@@ -316,6 +317,7 @@ static void revocation_init(struct revocation *revocation, struct cpu *cpu, unsi
     revocation->keep = revocation->no_memory = false;
     revocation->mode = REVOKE_REDUCE;
     revocation->cursor = cursor;
+    revocation->spared = 0;
     revocation->budget = REVOKE_LOOKS;
     stale_init(&revocation->stale);
 }
@@ -348,6 +350,75 @@ bool space_empty(struct cpu *cpu, struct spaces *spaces, enum nova_crd_type type
         cursor_drop(cursor);
     *progress = 0;
     return true;
+}
+
+/* Locks the tree of the capability at selector if that names the object; 0 = it does not. */
+static struct mapping *slot_find_locked(struct object_space *space, word selector, const struct object *object)
+{
+    struct mapping *slot = object_space_slot(space, selector);
+    if (!slot || !slot_lock(slot))
+        return 0;
+    if (slot_capability(slot).object == object)
+        return slot;
+    mapping_unlock(slot->lock);
+    return 0;
+}
+
+bool space_name(struct object_space *space, word selector, struct object *object)
+{
+    struct mapping *slot = slot_find_locked(space, selector, object);
+    if (!slot)
+        return false;
+    object_name(object);
+    mapping_unlock(slot->lock);
+    return true;
+}
+
+/* Takes the whole tree of a slot away, but the slot, which becomes a root. True = done. */
+static bool slot_isolate(struct revocation *revocation, struct mapping *slot)
+{
+    if (!tree_revoke(revocation, slot))
+        return false;
+    revocation->spared = slot;
+    while (slot->parent) {
+        /* It climbs as far as this step allows: an ancestor of its parent is as good a parent. */
+        struct mapping *top = slot->parent;
+        for (; top->parent && !stopped(revocation); top = top->parent)
+            spend(revocation, 1);
+        mapping_unlink(slot);
+        mapping_link(slot, top);
+        if (stopped(revocation) || !tree_revoke(revocation, top))
+            return false;
+        mapping_unlink(slot);
+        mapping_link(slot, 0);
+        slot_revoke(revocation, top);
+    }
+    return true;
+}
+
+bool space_supersede(struct cpu *cpu, struct object_space *space, word selector, const struct object *old, struct object *new,
+                     unsigned permissions, struct mapping *cursor)
+{
+    struct revocation all;
+    struct mapping *slot;
+    revocation_init(&all, cpu, NOVA_PERM_ALL, cursor);
+    do {
+        slot = slot_find_locked(space, selector, old);
+        if (!slot)
+            return true;
+    } while (cursor_elsewhere(&all, slot->lock));
+    uint8_t lock = slot->lock;
+    bool done = slot_isolate(&all, slot);
+    if (done) {
+        spin_lock(&space->space.lock);
+        mapping_unlink(slot);
+        slot_clear(cpu, slot);
+        if (new)
+            slot_fill(space, slot, selector, new, permissions, 0, lock);
+        spin_unlock(&space->space.lock);
+    }
+    mapping_unlock(lock);
+    return done;
 }
 
 void space_take_memory(struct cpu *cpu, struct spaces *spaces, word page, word count)

@@ -46,7 +46,8 @@ struct sc {
     struct list visit; /* in the callee's visitors */
 };
 
-extern const struct object_type sc_type;
+/* sc_moved_type: of an SC whose thread has moved on (migrate.h). */
+extern const struct object_type sc_type, sc_moved_type;
 
 /* Fills in a new SC whose references on payer and ec the caller has taken; quantum in microseconds; arrive: sc_arrive. */
 static inline void sc_init(struct sc *sc, struct pd *payer, struct ec *ec, struct cpu *cpu, unsigned priority, word quantum,

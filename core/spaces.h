@@ -50,6 +50,16 @@ enum revoke_result space_revoke(struct cpu *cpu, struct spaces *spaces, word crd
  */
 bool space_empty(struct cpu *cpu, struct spaces *spaces, enum nova_crd_type type, word *progress, struct mapping *cursor);
 
+/* The kernel itself names the object that the capability at selector names; false = that names another one. Undone with object_unname. */
+bool space_name(struct object_space *space, word selector, struct object *object);
+
+/*
+ * A bounded step of replacing the capability at selector, if it names the old object, by one of the new object (0 = none), and of taking away all that come from
+ * where it comes from. True = done, or it does not name the old object (any more). The cursor as for space_revoke; drop it when all is done.
+ */
+bool space_supersede(struct cpu *cpu, struct object_space *space, word selector, const struct object *old, struct object *new,
+                     unsigned permissions, struct mapping *cursor);
+
 /* Enters memory that comes from the kernel itself (root's segments, HIP, UTCBs). NOVA_BAD_PAR: something is there already; NOVA_QUO_OOM. flags: MAPPING_FIXED or 0. */
 enum nova_status space_give_memory(struct spaces *spaces, word page, word count, word frame, unsigned rights, unsigned flags);
 

@@ -55,6 +55,12 @@ void frame_state_load(struct frame *frame, const struct nova_state *state, word 
  */
 void frame_switch(struct frame *from, struct frame *to);
 
+/*
+ * The thread of 'from' goes on in 'to', perhaps on another CPU: registers, and the FPU state area with all that the registers still hold of it. 'from' is never
+ * resumed again and has no area any more. Caller: migration, on the CPU of 'from', which does not run; 'to' is new and has no area.
+ */
+void frame_move(struct frame *from, struct frame *to);
+
 /* Size in bytes of the FPU state area of an EC, a multiple of 64; fixed after the boot CPU is set up. */
 size_t fpu_size(void);
 

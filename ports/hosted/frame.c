@@ -59,6 +59,14 @@ void frame_init(struct frame *frame, word ip, word sp)
     *frame = (struct frame){.ip = ip, .sp = sp, .flags = FLAG_FIXED | FLAG_IF, .resume = RESUME_FULL, .fpu_used = 1, .fpu = fpu};
 }
 
+void frame_move(struct frame *from, struct frame *to)
+{
+    if (to->fpu)
+        contract_broken("frame_move: the new frame has an FPU area");
+    *to = *from;
+    from->fpu = 0;
+}
+
 void frame_state_save(struct frame *frame, struct nova_state *state, word mtd, word error, word address)
 {
     machine_point();

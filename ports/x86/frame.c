@@ -88,6 +88,19 @@ void frame_state_load(struct frame *frame, const struct nova_state *state, word 
     frame->resume = RESUME_FULL;
 }
 
+void frame_move(struct frame *from, struct frame *to)
+{
+    struct x86_cpu *cpu = x86_cpu_self();
+    if (cpu->fpu_owner == from) {
+        fpu_save(from->fpu);
+        fpu_off();
+        cpu->fpu_owner = 0;
+    }
+    *to = *from;
+    from->fpu = 0;
+    from->fpu_used = 0;
+}
+
 void frame_switch(struct frame *from, struct frame *to)
 {
     struct x86_cpu *cpu = x86_cpu_self();

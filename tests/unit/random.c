@@ -199,6 +199,11 @@ int main(int count, char **arguments)
                                 "oom", "blocked"}[status],
                sum);
     }
-    printf("\n");
+    unsigned long long migrations = 0;
+    for (unsigned cpu = 0; cpu < CPUS; cpu++)
+        migrations += random_state[cpu].migrations;
+    printf("; %llu threads moved\n", migrations);
+    if (calls_wanted >= 100000 && !migrations)
+        random_fail("no thread ever moved to another CPU");
     return 0;
 }

@@ -15,6 +15,7 @@ enum { CPUS = 4, STATUSES = NOVA_QUO_OOM + 2 };
 
 struct random_state {
     unsigned long state;
+    unsigned long long migrations;              /* that worked */
     unsigned long long calls, status[STATUSES]; /* the last: did not return at once */
 };
 extern struct random_state random_state[CPUS];

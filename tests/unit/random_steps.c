@@ -178,6 +178,32 @@ static void hypercall_random(struct random_state *random, unsigned cpu)
     random_call(random, cpu, nova_arg1(number, flags, arg[0]), arg[1], arg[2], arg[3], arg[4]);
 }
 
+/* A handler moves the thread that it serves, or some other one, to another CPU, with names for it that it makes first: EC, OOM portal, SC in a row. */
+static void migrate_random(struct random_state *random, unsigned cpu)
+{
+    unsigned n = random_below(random, 3), to = 1 + random_below(random, CPUS - 1), pd = random_below(random, PDS);
+    word names = random_below(random, 10) ? 0xf0 + 4 * cpu : O_GLOBAL + 3 * cpu + n;
+    struct nova_utcb *utcb = own_utcb(cpu);
+    if (!utcb)
+        return;
+    random_call(random, cpu, nova_arg1(NOVA_REVOKE, NOVA_REVOKE_SELF, 0), nova_crd(NOVA_CRD_OBJ, names, 2, NOVA_PERM_ALL), 0, 0, 0);
+    const word from[] = {O_GLOBAL + 3 * cpu + n, O_PORTAL + 2 * (to - 1) + random_below(random, PDS), O_SC + 3 * cpu + n};
+    if (!cpu_frame(cpu) || !(utcb = own_utcb(cpu)))
+        return; /* somebody else's turn, and without one */
+    utcb->items = nova_items(0, 3);
+    for (unsigned i = 0; i < 3; i++)
+        *nova_item(utcb, i) =
+            (struct nova_item){nova_crd(NOVA_CRD_OBJ, from[i], 0, NOVA_PERM_ALL), nova_control(NOVA_ITEM_DELEGATE, names + i)};
+    random_call(random, cpu, nova_arg1(NOVA_MISC, NOVA_MISC_DELEGATE, O_PD + pd), nova_crd(NOVA_CRD_OBJ, 0, 31, NOVA_PERM_ALL),
+                O_PD + pd, 0, 0);
+    if (!cpu_frame(cpu) || cpu_idle(cpu))
+        return;
+    word crd =
+        random_below(random, 8) ? nova_crd(NOVA_CRD_OBJ, 0x300 + random_below(random, 4), 0, NOVA_PERM_ALL) : random_crd(random);
+    if (random_call(random, cpu, nova_arg1(NOVA_EC_CTRL, NOVA_EC_MIGRATE, names), to, crd, 0, 0) == NOVA_SUCCESS)
+        random->migrations++;
+}
+
 void random_step(struct random_state *random, unsigned cpu)
 {
     struct frame *frame = cpu_frame(cpu);
@@ -200,6 +226,8 @@ void random_step(struct random_state *random, unsigned cpu)
         frame->ip = random_word(random); /* where the next hypercall returns to */
     else if (choice < 30)
         utcb_fill(random, cpu);
+    else if (frame->ip == HANDLER_IP && choice < 40)
+        migrate_random(random, cpu);
     else if (frame->ip == HANDLER_IP && choice < 60) {
         utcb_fill(random, cpu);
         random_call(random, cpu, nova_arg1(NOVA_REPLY, 0, random_below(random, 4) ? 0 : O_SM + random_below(random, 8)), 0, 0, 0,

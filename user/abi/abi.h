@@ -160,6 +160,7 @@ void test_oom(void);
 void test_ranges(void);
 void test_fpu_owner(void);
 void test_interrupt(void);
+void test_migrate(void);
 
 /* ---- assembly (x86_64/probe.S, x86_32/probe.S) ---- */
 

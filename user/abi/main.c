@@ -192,6 +192,7 @@ void nova_main(const struct nova_hip *hip, unsigned cpu)
         test_domains();
         test_cross();
         test_oom();
+        test_migrate();
     }
     nova_printf("1..%u\n", checks);
     nova_printf("# abi: %u checks, %u failed\n", checks, failures);
