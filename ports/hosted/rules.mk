@@ -4,6 +4,7 @@
 #
 #   make ARCH=hosted            libkernel.a, test/unit and test/random
 #   make ARCH=hosted test       runs both, ends with the line "N passed, N failed"
+#   make ARCH=hosted explore    many schedules of each scenario of tests/explorer (in OUT-interleave)
 #   make ARCH=hosted threads    the random test with a thread per CPU under the thread sanitizer (in OUT-threads)
 #
 #   TESTS=WORD       only unit tests whose name contains WORD      SEED=n CALLS=n   of the random test

@@ -136,13 +136,12 @@ struct nova_utcb *my_utcb(void)
 
 void user_exception(unsigned vector) { raise_exception(vector, 0, 0); }
 
-bool user_access(word address, unsigned rights)
+bool user_access(word address, unsigned rights) { return user_try(me->cpu, address, rights) != 0; }
+
+void user_fault(word address, unsigned rights)
 {
-    user_pause();
-    if (user_try(me->cpu, address, rights))
-        return true;
-    raise_exception(HAL_PAGE_FAULT, 4 | (rights & MMU_WRITE ? 2 : 0), address);
-    return user_try(me->cpu, address, rights);
+    while (!user_access(address, rights))
+        raise_exception(HAL_PAGE_FAULT, 4 | (rights & MMU_WRITE ? 2 : 0), address);
 }
 
 word user_call(word portal, unsigned flags) { return user_hypercall(NOVA_CALL, flags, portal, 0, 0, 0, 0); }

@@ -13,7 +13,7 @@ enum { EVENTS_ORDER = 7, MEMORY_ORDER = 3, WAIT = SERVICE + 8 };
 struct thread threads[THREADS_MAX];
 unsigned thread_count;
 uint64_t root_deadline;
-word (*pager)(void);
+word (*pager)(void), (*recall_hook)(void);
 static struct pd *root_pd;
 static word next_selector;
 static unsigned next_utcb;
@@ -55,12 +55,31 @@ void give_memory(word from, word to, word page, word to_page, unsigned order, un
     delegate(from, to, nova_crd(NOVA_CRD_MEM, page, order, rights), 0, to_page);
 }
 
-word make_pd(unsigned quota)
+void give_ports(word port, unsigned order)
+{
+    delegate(ROOT_SELECTOR, ROOT_SELECTOR, nova_crd(NOVA_CRD_PIO, port, order, 1), NOVA_ITEM_KERNEL, 0);
+}
+
+word make_inner_pd(word parent, unsigned quota)
 {
     word selector = new_selector();
-    must(root_do(NOVA_CREATE_PD, 0, selector, ROOT_SELECTOR, 0, nova_quota(0, quota), 0));
+    must(root_do(NOVA_CREATE_PD, 0, selector, parent, 0, nova_quota(0, quota), 0));
     delegate(ROOT_SELECTOR, selector, nova_crd(NOVA_CRD_OBJ, EVENTS, EVENTS_ORDER, NOVA_PERM_ALL), 0, EVENTS);
     return selector;
+}
+
+word make_pd(unsigned quota) { return make_inner_pd(ROOT_SELECTOR, quota); }
+
+void make_event(word handler, unsigned cpu, unsigned event, const char *name, program function)
+{
+    word place = EVENTS + 32 * cpu + event, selector = make_portal(ROOT_SELECTOR, handler, name, function, event);
+    delegate(ROOT_SELECTOR, ROOT_SELECTOR, nova_crd(NOVA_CRD_OBJ, selector, 0, NOVA_PERM_ALL), 0, place);
+}
+
+void set_window(word handler, word crd)
+{
+    struct ec *ec = ec_of_selector(handler);
+    ec->utcb->del = crd;
 }
 
 static word new_utcb(void) { return UTCBS + next_utcb++ * PAGE_SIZE; }
@@ -128,7 +147,7 @@ static word startup(void)
     return 0;
 }
 
-static word recall(void)
+static word ignore(void)
 {
     struct nova_utcb *utcb = my_utcb();
     utcb->items = nova_items(8, 0);
@@ -136,13 +155,15 @@ static word recall(void)
     return 0;
 }
 
+static word recall(void) { return recall_hook ? recall_hook() : ignore(); }
+
 static word fault(void)
 {
     struct nova_utcb *utcb = my_utcb();
     word address = (word)utcb->state.qual[1];
     /* A thread whose UTCB is gone is about to stop. */
     if (address >= UTCBS && address < UTCBS + next_utcb * PAGE_SIZE)
-        return recall();
+        return ignore();
     if (!pager)
         fail("a page fault that nobody expects, at %#lx", address);
     return pager();
@@ -162,6 +183,7 @@ void machine_build(void)
                      program_address(program_number("page fault", fault))));
     }
     must(root_do(NOVA_CREATE_SM, 0, WAIT, ROOT_SELECTOR, 0, 0, 0));
+    must(root_do(NOVA_CREATE_SM, 0, SLEEP, ROOT_SELECTOR, 0, 0, 0));
 }
 
 /* Threads start in any order. */
@@ -177,8 +199,9 @@ static word root_program(void)
         left--;
         word status = user_hypercall(NOVA_CREATE_SC, 0, thread->sc_selector, ROOT_SELECTOR, thread->ec_selector,
                                      nova_qpd(thread->priority, 20 + choose(1000)), 0);
-        if (status != NOVA_SUCCESS && !(status == NOVA_BAD_CAP && !object_of(thread->ec_selector)))
+        if (status != NOVA_SUCCESS && !(status == NOVA_BAD_CAP && (thread->replaced || !object_of(thread->ec_selector))))
             fail("root cannot start %s: status %lu", thread->name, status);
+        thread->started = true;
     }
     if (scenario->root)
         scenario->root();
@@ -190,7 +213,7 @@ void scenario_build(void)
 {
     next_selector = MADE;
     next_utcb = thread_count = 0;
-    pager = 0;
+    pager = recall_hook = 0;
     actor_reset();
     delegate(ROOT_SELECTOR, ROOT_SELECTOR, nova_crd(NOVA_CRD_MEM, PAGE, MEMORY_ORDER, 7), NOVA_ITEM_KERNEL, PAGE);
     scenario->build();
@@ -206,6 +229,7 @@ void scenario_clear(void)
         fail("root does not wake at its deadline");
     must(root_do(NOVA_REVOKE, NOVA_REVOKE_SELF, 0, nova_crd(NOVA_CRD_OBJ, MADE, MADE_ORDER, NOVA_PERM_ALL), 0, 0, 0));
     must(root_do(NOVA_REVOKE, NOVA_REVOKE_SELF, 0, nova_crd(NOVA_CRD_MEM, PAGE, MEMORY_ORDER, 7), 0, 0, 0));
+    must(root_do(NOVA_REVOKE, NOVA_REVOKE_SELF, 0, nova_crd(NOVA_CRD_PIO, 0, 16, 1), 0, 0, 0));
     for (unsigned i = 0; i < 4; i++) {
         machine_advance(10000000);
         machine_settle();

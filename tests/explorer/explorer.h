@@ -68,7 +68,8 @@ struct nova_utcb *my_utcb(void);
 
 word user_hypercall(unsigned number, unsigned flags, word selector, word arg2, word arg3, word arg4, word arg5);
 void user_pause(void);
-bool user_access(word address, unsigned rights); /* true at once, or after a page fault was handled */
+bool user_access(word address, unsigned rights); /* a read or write now; false = it would fault */
+void user_fault(word address, unsigned rights);  /* reads or writes until that succeeds, with page faults */
 void user_exception(unsigned vector);
 
 word user_call(word portal, unsigned flags);
@@ -89,6 +90,7 @@ void actor_watch(void); /* whose EC has died meanwhile */
 enum {
     ROOT_SELECTOR = 32,
     SERVICE = 0x60, /* + cpu: answers startup, recall and page faults of threads */
+    SLEEP = 0x70,   /* a semaphore that nobody raises */
     EVENTS = 0x80,  /* + 32 * cpu: event base */
     MADE = 0x200,   /* what a scenario makes */
     MADE_ORDER = 9,
@@ -101,8 +103,10 @@ struct thread {
     word ec_selector, sc_selector;
     struct ec *ec;
     word argument;
+    bool started;    /* root has made its SC */
     bool ended;      /* its program is over */
     bool expendable; /* it need not end, even while it has its capabilities */
+    bool replaced;   /* somebody else makes its EC or SC, too */
 };
 extern struct thread threads[THREADS_MAX];
 extern unsigned thread_count;
@@ -121,23 +125,28 @@ word root_do(unsigned number, unsigned flags, word selector, word arg2, word arg
 void must(word status);
 word new_selector(void); /* of two */
 word make_pd(unsigned quota);
+word make_inner_pd(word parent, unsigned quota);
+void make_event(word handler, unsigned cpu, unsigned event, const char *name, program function);
+void set_window(word handler, word crd); /* where it receives delegated items */
 word make_handler(unsigned cpu, word pd, word oom_portal);
 word make_portal(word pd, word handler, const char *name, program function, word id);
 word make_semaphore(word pd, word count, word chain);
 struct thread *make_thread(const char *name, unsigned cpu, word pd, program function, word argument);
 void give(word pd, word selector); /* root's object, at the same selector */
 void give_memory(word from, word to, word page, word to_page, unsigned order, unsigned rights);
+void give_ports(word port, unsigned order); /* from the kernel to root */
 struct object *object_of(word selector);
 struct ec *ec_of_selector(word selector);
 struct semaphore *semaphore_of(word selector);
-extern word (*pager)(void); /* plays the page fault handler; 0 = page faults are not expected */
+extern word (*recall_hook)(void); /* plays the recall handler */
+extern word (*pager)(void);       /* plays the page fault handler; 0 = page faults are not expected */
 
 /* ---- inspect.c ---- */
 
 void inspect_begin(void);
-void inspect_ended(void);                       /* nobody waits for ever; the log is as it should be */
-void inspect_cpu(unsigned cpu);                 /* what is true when a CPU has left the kernel */
-void inspect_queue(word selector);              /* the waiters of a semaphore come and go in order */
-bool left_in_turn(const struct thread *thread); /* its last wait there ended while it was the first */
+void inspect_ended(void);                           /* nobody waits for ever; the log is as it should be */
+void inspect_cpu(unsigned cpu);                     /* what is true when a CPU has left the kernel */
+void inspect_queue(word selector);                  /* the waiters of a semaphore come and go in order */
+bool left_out_of_turn(const struct thread *thread); /* it last left the queue before somebody who had come earlier */
 
 #endif

@@ -50,14 +50,10 @@ void inspect_cpu(unsigned number)
 
 /* ---- wait queues ---- */
 
-static struct {
-    const struct ec *waiter[THREADS_MAX];
-    unsigned count;
-} before;
-static const struct ec *in_turn[THREADS_MAX];
-static unsigned in_turns;
+static const struct ec *before[THREADS_MAX], *passed[THREADS_MAX];
+static unsigned waiting, passes;
 
-void inspect_begin(void) { before.count = in_turns = 0; }
+void inspect_begin(void) { waiting = passes = 0; }
 
 static bool among(const struct ec *ec, const struct ec *const *list, unsigned count)
 {
@@ -67,34 +63,44 @@ static bool among(const struct ec *ec, const struct ec *const *list, unsigned co
     return false;
 }
 
+/* Who is in the queue, in order; false = one cannot tell, since somebody is just changing it. */
+static bool queue_read(struct semaphore *semaphore, const struct ec **list, unsigned *count)
+{
+    *count = 0;
+    if (semaphore->queue.lock.taken)
+        return false;
+    for (struct list *at = semaphore->queue.list.next; at != &semaphore->queue.list && !semaphore->counter; at = at->next) {
+        if (*count == THREADS_MAX)
+            fail("a wait queue has too many waiters");
+        list[(*count)++] = CONTAINER(at, struct ec, waiter.link);
+    }
+    return true;
+}
+
 void inspect_queue(word selector)
 {
     struct semaphore *semaphore = semaphore_of(selector);
     const struct ec *now[THREADS_MAX];
-    unsigned count = 0, kept = 0;
-    if (!semaphore || semaphore->queue.lock.taken || semaphore->counter)
+    unsigned count, kept = 0;
+    if (!semaphore || !queue_read(semaphore, now, &count))
         return;
-    for (struct list *at = semaphore->queue.list.next; at != &semaphore->queue.list; at = at->next) {
-        if (count == THREADS_MAX)
-            fail("a wait queue has too many waiters");
-        now[count++] = CONTAINER(at, struct ec, waiter.link);
+    for (unsigned i = 0; i < waiting; i++) {
+        if (among(before[i], now, count)) {
+            if (now[kept++] != before[i])
+                fail("the wait queue of semaphore %#lx is not first come, first served", selector);
+        } else if (kept && !among(before[i], passed, passes) && passes < THREADS_MAX)
+            passed[passes++] = before[i]; /* somebody who was there before is still there */
     }
-    bool first = true;
-    for (unsigned i = 0; i < before.count; i++) {
-        if (!among(before.waiter[i], now, count)) {
-            if (first && in_turns < THREADS_MAX && !among(before.waiter[i], in_turn, in_turns))
-                in_turn[in_turns++] = before.waiter[i];
-            continue;
-        }
-        first = false;
-        if (now[kept++] != before.waiter[i])
-            fail("the wait queue of semaphore %#lx is not first come, first served", selector);
-    }
-    memcpy(before.waiter, now, sizeof now);
-    before.count = count;
+    for (unsigned i = 0; i < count; i++)
+        if (!among(now[i], before, waiting))
+            for (unsigned k = 0; k < passes; k++)
+                if (passed[k] == now[i])
+                    passed[k] = 0;
+    memcpy(before, now, sizeof now);
+    waiting = count;
 }
 
-bool left_in_turn(const struct thread *thread) { return among(thread->ec, in_turn, in_turns); }
+bool left_out_of_turn(const struct thread *thread) { return among(thread->ec, passed, passes); }
 
 /* ---- the end ---- */
 

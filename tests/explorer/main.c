@@ -214,7 +214,7 @@ static int wait_one(void)
 /* 0 = there are no more. */
 static const struct scenario *scenario_number(unsigned number)
 {
-    static const struct scenario *const tables[] = {calls_scenarios};
+    static const struct scenario *const tables[] = {calls_scenarios, semaphores_scenarios, rights_scenarios, lives_scenarios};
     for (unsigned i = 0; i < sizeof tables / sizeof *tables; i++)
         for (const struct scenario *at = tables[i]; at->name; at++)
             if (!number--)

@@ -7,6 +7,6 @@
 
 #include "explorer.h"
 
-extern const struct scenario calls_scenarios[];
+extern const struct scenario calls_scenarios[], semaphores_scenarios[], rights_scenarios[], lives_scenarios[];
 
 #endif
