@@ -108,7 +108,7 @@ static enum settle sc_unnamed(struct cpu *cpu, struct object *object)
     return SETTLE_DONE;
 }
 
-const struct object_type sc_type = {{sc_free}, NOVA_SC, sc_unnamed}, sc_moved_type = {{sc_free}, NOVA_SC, sc_unnamed};
+const struct object_type sc_type = {{sc_free}, NOVA_SC, 1, sc_unnamed}, sc_moved_type = {{sc_free}, NOVA_SC, 1, sc_unnamed};
 
 unsigned hypercall_create_sc(struct cpu *cpu, struct ec *ec, word *arg)
 {

@@ -186,7 +186,8 @@ static bool objects_delegate(struct object_space *from, struct object_space *to,
 {
     word end = piece->source + piece->count;
     bool enough = true;
-    for (word at = piece->source; enough && (at = object_space_skip(from, at, end)) < end; at++) {
+    unsigned budget = ~0u;
+    for (word at = piece->source; enough && (at = object_space_next(from, at, end, &budget)) < end; at++) {
         struct mapping *slot = object_space_slot(from, at);
         if (!slot || !slot_lock(slot))
             continue;

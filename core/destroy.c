@@ -38,4 +38,4 @@ static void pd_free(struct cpu *cpu, struct reclaim_item *item)
     object_queue(cpu, &pd->object);
 }
 
-const struct object_type pd_type = {{pd_free}, NOVA_PD, pd_unnamed};
+const struct object_type pd_type = {{pd_free}, NOVA_PD, SETTLE_BUDGET, pd_unnamed};

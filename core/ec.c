@@ -55,7 +55,8 @@ static enum settle ec_unnamed(struct cpu *cpu, struct object *object)
     return SETTLE_DONE;
 }
 
-const struct object_type ec_type = {{ec_free}, NOVA_EC, ec_unnamed}, ec_moved_type = {{ec_free}, NOVA_EC, ec_unnamed};
+const struct object_type ec_type = {{ec_free}, NOVA_EC, SETTLE_BUDGET / 4, ec_unnamed},
+                         ec_moved_type = {{ec_free}, NOVA_EC, SETTLE_BUDGET / 4, ec_unnamed};
 
 static void ec_init(struct ec *ec, const struct ec_arguments *arguments)
 {

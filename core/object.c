@@ -6,9 +6,6 @@
 
 #include "core/lib/assert.h"
 
-/* Objects that end in one go: stopping an EC, the dearest, takes a few hundred instructions and a shoot-down. */
-enum { SETTLE_STEPS = 16 };
-
 bool object_ref(struct object *object)
 {
     uint32_t refs = __atomic_load_n(&object->refs, __ATOMIC_RELAXED);
@@ -50,12 +47,13 @@ void object_queue(struct cpu *cpu, struct object *object)
 
 bool object_settle(struct cpu *cpu)
 {
-    for (unsigned steps = 0; cpu->unnamed && steps < SETTLE_STEPS; steps++) {
+    for (unsigned spent = 0; cpu->unnamed && spent < SETTLE_BUDGET;) {
         /* Off the list first: a step may put other objects there. */
         struct object *object = cpu->unnamed;
         struct reclaim_item *next = object->item.next;
         cpu->unnamed = next ? CONTAINER(next, struct object, item) : 0;
         const struct object_type *type = CONTAINER(object->item.class, const struct object_type, class);
+        spent += type->weight;
         switch (type->unnamed(cpu, object)) {
         case SETTLE_AGAIN: object_queue(cpu, object); return false;
         case SETTLE_DONE: object_unref(cpu, object); break;

@@ -22,9 +22,13 @@ enum settle {
     SETTLE_FREED  /* the object is no more */
 };
 
+/* One kernel entry does as many steps as fit; the dearest is that of a PD. */
+enum { SETTLE_BUDGET = 16 };
+
 struct object_type {
     struct reclaim_class class; /* must be first */
-    unsigned number;            /* enum nova_object_type */
+    uint8_t number;             /* enum nova_object_type */
+    uint8_t weight;             /* what a step of 'unnamed' takes of SETTLE_BUDGET */
     enum settle (*unnamed)(struct cpu *cpu,
                            struct object *object); /* the last capability is gone; called without locks, does a bounded step */
 };

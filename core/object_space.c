@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The radix table. 'root' holds the height in its low bits, so that a lock-free reader gets both at once; growing in height puts a new page on top whose
- * first entry is the old root. New pages are published with release stores.
+ * first entry is the old root. New pages are published with release stores. The first slot of a bottom page counts, in its 'type', the slots that are used.
  */
 #include "core/object_space.h"
 
@@ -10,23 +10,23 @@
 _Static_assert((SLOT_BITS == 6 && sizeof(struct mapping) == 64) || (SLOT_BITS == 7 && sizeof(struct mapping) == 32),
                "a bottom page is full of slots");
 
-void object_space_init(struct object_space *space, struct account *account)
+enum { TABLE_SIZE = 1 << TABLE_BITS };
+
+void object_space_init(struct object_space *space, struct account *account, struct object *owner)
 {
-    *space = (struct object_space){.space = {.type = NOVA_CRD_OBJ, .account = account}};
+    *space = (struct object_space){.space = {.type = NOVA_CRD_OBJ, .account = account}, .owner = owner};
 }
 
 bool object_space_grow(struct object_space *space, word selector)
 {
     if (!space->root) {
-        /* The first bottom page decides the height: a PD whose selectors are all low pays for one page. */
+        /* As high as this selector needs: a PD whose selectors are all low pays for one page. */
         word page = (word)account_page_alloc(space->space.account, 0);
         if (!page)
             return false;
-        if (selector >> SLOT_BITS == 0) {
-            __atomic_store_n(&space->root, page, __ATOMIC_RELEASE);
-            return true;
-        }
-        __atomic_store_n(&space->root, page | 1, __ATOMIC_RELEASE);
+        while (selector >> (SLOT_BITS + (page & HEIGHT_MASK) * TABLE_BITS))
+            page++;
+        __atomic_store_n(&space->root, page, __ATOMIC_RELEASE);
     }
     unsigned height = space->root & HEIGHT_MASK;
     while (selector >> (SLOT_BITS + height * TABLE_BITS)) {
@@ -51,22 +51,54 @@ bool object_space_grow(struct object_space *space, word selector)
     return true;
 }
 
-word object_space_skip(const struct object_space *space, word from, word end)
+static word *table_of(word page) { return (word *)(page & ~(PAGE_SIZE - 1)); }
+
+/* The slots of a page that names something, or the one at the first of them that has to be looked at next. */
+static word slots_next(const struct mapping *slots, word from, word end)
 {
-    while (from < end) {
-        word page = __atomic_load_n(&space->root, __ATOMIC_ACQUIRE);
+    const struct mapping *slot = slots + (from & (((word)1 << SLOT_BITS) - 1));
+    do
+        if (__atomic_load_n(&slot++->value, __ATOMIC_RELAXED))
+            return from;
+    while (++from < end && from & (((word)1 << SLOT_BITS) - 1));
+    return from;
+}
+
+/* Where the next entry of a table of this level begins that is not empty, or the table ends. */
+static word entries_next(word page, unsigned level, word from, unsigned *budget)
+{
+    unsigned shift = SLOT_BITS + (level - 1) * TABLE_BITS;
+    word first = from >> shift & (TABLE_SIZE - 1), index = first;
+    while (++index < TABLE_SIZE && !__atomic_load_n(table_of(page) + index, __ATOMIC_RELAXED))
+        ;
+    word cost = (index - first) / 4;
+    *budget -= cost < *budget ? (unsigned)cost : *budget;
+    return ((from >> (shift + TABLE_BITS) << TABLE_BITS) + index) << shift;
+}
+
+word object_space_next(const struct object_space *space, word from, word end, unsigned *budget)
+{
+    while (from < end && *budget) {
+        word page = __atomic_load_n(&space->root, __ATOMIC_ACQUIRE), below;
         unsigned height = page & HEIGHT_MASK;
         if (!page || from >> (SLOT_BITS + height * TABLE_BITS))
             return end;
-        while (height && (page = __atomic_load_n(table_entry(page, from, height), __ATOMIC_ACQUIRE)))
+        while (height && (below = __atomic_load_n(table_entry(page, from, height), __ATOMIC_ACQUIRE))) {
+            page = below;
             height--;
-        if (!height)
-            return from;
-        /* Nothing below this entry: go on at the next one. */
-        word step = (word)1 << (SLOT_BITS + (height - 1) * TABLE_BITS);
-        from = (from & ~(step - 1)) + step;
+        }
+        if (height) {
+            from = entries_next(page, height, from, budget);
+            continue;
+        }
+        const struct mapping *slots = (const struct mapping *)table_of(page);
+        word at = slots_next(slots, from, end);
+        --*budget;
+        if (at < end && (at == from || at & (((word)1 << SLOT_BITS) - 1)))
+            return at;
+        from = at;
     }
-    return end;
+    return from < end ? from : end;
 }
 
 bool slot_lock(struct mapping *slot)
@@ -81,6 +113,8 @@ bool slot_lock(struct mapping *slot)
     return false;
 }
 
+static struct mapping *page_slots(const struct mapping *slot) { return (struct mapping *)((word)slot & ~(PAGE_SIZE - 1)); }
+
 void slot_fill(struct object_space *space, struct mapping *slot, word selector, struct object *object, unsigned permissions,
                struct mapping *parent, uint8_t lock)
 {
@@ -88,9 +122,89 @@ void slot_fill(struct object_space *space, struct mapping *slot, word selector, 
     slot->space = &space->space;
     slot->base = selector;
     __atomic_store_n(&slot->lock, lock, __ATOMIC_RELAXED); /* others look at it before they take it */
+    page_slots(slot)->type++;
     mapping_link(slot, parent);
     object_name(object);
     __atomic_store_n(&slot->value, (word)object | permissions, __ATOMIC_RELEASE);
+}
+
+/* A table out of its space, until nobody can be looking at it any more. */
+struct retired_table {
+    struct reclaim_item item;
+    struct object_space *space;
+    void *page;
+};
+
+static void retired_free(struct cpu *cpu, struct reclaim_item *item)
+{
+    struct retired_table *retired = CONTAINER(item, struct retired_table, item);
+    struct object_space *space = retired->space;
+    account_page_free(space->space.account, retired->page, 0);
+    slab_free(space->space.account, retired, sizeof *retired);
+    object_unref(cpu, space->owner);
+}
+
+static const struct reclaim_class retired_class = {retired_free};
+
+/* Under the space lock: *place leads to an empty table and gets another value. False = it stays, for want of memory. */
+static bool table_retire(struct cpu *cpu, struct object_space *space, word *place, word value)
+{
+    void *page = table_of(*place);
+    if (!object_ref(space->owner)) {
+        /* A PD that nobody refers to any more: nobody looks, either. */
+        *place = value;
+        account_page_free(space->space.account, page, 0);
+        return true;
+    }
+    struct retired_table *retired = slab_take(space->space.account, slab_class(sizeof *retired), true);
+    if (!retired) {
+        object_unref(cpu, space->owner);
+        return false;
+    }
+    __atomic_store_n(place, value, __ATOMIC_RELEASE);
+    *retired = (struct retired_table){.item.class = &retired_class, .space = space, .page = page};
+    reclaim_retire(cpu, &retired->item);
+    return true;
+}
+
+static bool table_empty(const word *table, word from)
+{
+    while (from < TABLE_SIZE && !table[from])
+        from++;
+    return from == TABLE_SIZE;
+}
+
+/* Unhooks the empty slots of this selector, and the tables above as far as they get empty by that, too. */
+static void tables_shrink(struct cpu *cpu, struct object_space *space, word selector)
+{
+    for (;;) {
+        word *place = &space->root;
+        unsigned height = space->root & HEIGHT_MASK, left = height;
+        /* Down to the last table on the way that is there: an empty one, or one that has just lost an entry. */
+        for (word *next; left && *(next = table_entry(*place, selector, left)); left--)
+            place = next;
+        if (left && !table_empty(table_of(*place), 0))
+            break;
+        if (!table_retire(cpu, space, place, 0) || !height || place == &space->root)
+            return;
+    }
+    /* A root that is needed for its first entry alone. */
+    for (unsigned height; (height = space->root & HEIGHT_MASK) && table_empty(table_of(space->root), 1);) {
+        word first = table_of(space->root)[0];
+        if (!table_retire(cpu, space, &space->root, first ? first | (height - 1) : 0))
+            return;
+    }
+}
+
+bool slot_clear(struct cpu *cpu, struct mapping *slot)
+{
+    struct object *object = slot_capability(slot).object;
+    __atomic_store_n(&slot->value, 0, __ATOMIC_RELEASE);
+    bool empty = !--page_slots(slot)->type;
+    if (empty)
+        tables_shrink(cpu, CONTAINER(slot->space, struct object_space, space), slot->base);
+    object_unname(cpu, object);
+    return empty;
 }
 
 enum object_insert object_space_insert(struct object_space *space, word selector, struct object *object, unsigned permissions)
@@ -117,7 +231,7 @@ enum object_insert object_space_insert(struct object_space *space, word selector
 /* Frees the pages that a table points to; true = all are free. */
 static bool table_fini(struct object_space *space, word *table, unsigned *max)
 {
-    for (word i = 0; i < (word)1 << TABLE_BITS; i++) {
+    for (word i = 0; i < TABLE_SIZE; i++) {
         if (!table[i])
             continue;
         if (!(*max)--)
@@ -134,7 +248,7 @@ bool object_space_fini(struct object_space *space, unsigned max)
     word *top = (word *)(space->root & ~(PAGE_SIZE - 1));
     if (!top)
         return true;
-    for (word i = 0; height == 2 && i < (word)1 << TABLE_BITS; i++)
+    for (word i = 0; height == 2 && i < TABLE_SIZE; i++)
         if (top[i] && !table_fini(space, (word *)top[i], &max))
             return false;
     if (height && !table_fini(space, top, &max))

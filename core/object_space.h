@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The object space: selectors to capabilities. A radix table that grows in height on demand: pages of pointers above, pages of slots at the bottom.
- * Lookup is a bounds check and at most three dependent loads, without lock or fault. Tables live until the PD dies. Slots change under the space lock
- * and the tree lock of their mapping; 'value' is written last when a slot is filled, first when it is emptied.
+ * Lookup is a bounds check and at most three dependent loads, without lock or fault. Slots change under the space lock and the tree lock of their mapping; 'value'
+ * is written last when a slot is filled, first when it is emptied. A table whose last capability goes is unhooked and freed after a grace period.
  */
 #ifndef CORE_OBJECT_SPACE_H
 #define CORE_OBJECT_SPACE_H
@@ -19,8 +19,8 @@ _Static_assert(SLOT_BITS + TABLE_HEIGHT_MAX * TABLE_BITS >= SELECTOR_BITS, "ever
 
 struct object_space {
     struct space space;
-    word root;    /* page address | height */
-    word emptied; /* of a dying PD: selectors below are empty */
+    word root;            /* page address | height */
+    struct object *owner; /* the PD: tables that wait for their grace period refer to it */
 };
 
 /* A capability as read once: the object and the permissions held. object = 0: none. */
@@ -29,7 +29,7 @@ struct capability {
     unsigned permissions;
 };
 
-void object_space_init(struct object_space *space, struct account *account);
+void object_space_init(struct object_space *space, struct account *account, struct object *owner);
 
 enum { HEIGHT_MASK = 3 };
 
@@ -86,12 +86,18 @@ static inline struct object *object_space_find(const struct object_space *space,
 /* Makes the table of a selector; false = the account is exhausted. Selector below 2^SELECTOR_BITS. Under the space lock. */
 bool object_space_grow(struct object_space *space, word selector);
 
-/* First selector >= from and < end whose table exists; end if there is none. */
-word object_space_skip(const struct object_space *space, word from, word end);
+/*
+ * First selector >= from and < end that names something; end if there is none. Spends up to the whole budget (a step is about 25 instructions); then the result is
+ * how far it came.
+ */
+word object_space_next(const struct object_space *space, word from, word end, unsigned *budget);
 
-/* Fills an empty slot (under tree and space lock) / empties a slot that is out of its tree. The slot is one name of the object. */
+/* Fills an empty slot, under tree and space lock. The slot is one name of the object. */
 void slot_fill(struct object_space *space, struct mapping *slot, word selector, struct object *object, unsigned permissions,
                struct mapping *parent, uint8_t lock);
+
+/* Empties the slot of a selector that is out of its tree, under the same locks. True = a table went, too: that costs some thousand instructions. */
+bool slot_clear(struct cpu *cpu, struct mapping *slot);
 
 /*
  * A new object's first capability. False = the place is taken (status NOVA_BAD_CAP) or the account exhausted; nothing changed.
@@ -99,7 +105,7 @@ void slot_fill(struct object_space *space, struct mapping *slot, word selector, 
 enum object_insert { OBJECT_INSERTED, OBJECT_OCCUPIED, OBJECT_NO_MEMORY };
 enum object_insert object_space_insert(struct object_space *space, word selector, struct object *object, unsigned permissions);
 
-/* Gives table pages back, at most max at a time; true = all. The space is empty and nobody looks anything up in it any more. */
+/* Gives what is left of the tables back, at most max pages at a time; true = all. The space is empty and nobody looks anything up in it any more. */
 bool object_space_fini(struct object_space *space, unsigned max);
 
 #endif

@@ -9,12 +9,12 @@
 #include "core/lib/bits.h"
 #include "core/page_alloc.h"
 
-/* Tables that are given back in one go. */
-enum { RELEASE_STEP = 32 };
+/* Tables that are given back in one go: each is looked through. */
+enum { RELEASE_STEP = 3 };
 
 static void spaces_init(struct pd *pd)
 {
-    object_space_init(&pd->spaces.objects, &pd->account);
+    object_space_init(&pd->spaces.objects, &pd->account, &pd->object);
     range_space_init(&pd->spaces.memory, NOVA_CRD_MEM, &pd->account, &pd->mmu, pd->cpus);
     range_space_init(&pd->spaces.ports, NOVA_CRD_PIO, &pd->account, &pd->mmu, pd->cpus);
 }

@@ -22,7 +22,7 @@ static enum settle portal_unnamed(struct cpu *cpu, struct object *object)
     return SETTLE_DONE;
 }
 
-const struct object_type portal_type = {{portal_free}, NOVA_PT, portal_unnamed};
+const struct object_type portal_type = {{portal_free}, NOVA_PT, 1, portal_unnamed};
 
 struct portal *portal_create(struct pd *payer, struct ec *ec, word mtd, word ip)
 {

@@ -28,10 +28,10 @@ struct revocation {
 };
 
 /*
- * Mappings that are changed or looked at in one call: with about 300 instructions for each of the first kind some way below the bound of design.md. Page tables
- * cost more the larger the range is.
+ * Mappings that are looked at in one call, with about 25 instructions for each; what a change of one costs in these units, what it costs when a table of slots
+ * goes, and how many pages of a range cost one unit. All together some way below the bound of design.md.
  */
-enum { REVOKE_CHANGES = 32, REVOKE_LOOKS = 16 * REVOKE_CHANGES, CHANGE_COST = REVOKE_LOOKS / REVOKE_CHANGES, PAGES_SHIFT = 3 };
+enum { REVOKE_LOOKS = 512, CHANGE_COST = 20, TABLE_COST = 150, PAGES_SHIFT = 2 };
 
 static void spend(struct revocation *revocation, word steps)
 {
@@ -42,29 +42,23 @@ static bool stopped(const struct revocation *revocation) { return revocation->no
 
 static struct range_space *range_space_of(struct space *space) { return CONTAINER(space, struct range_space, space); }
 
-/* Empties a capability slot that is out of its tree. Under tree and space lock. */
-static void slot_clear(struct cpu *cpu, struct mapping *slot)
-{
-    struct capability cap = slot_capability(slot);
-    __atomic_store_n(&slot->value, 0, __ATOMIC_RELEASE);
-    object_unname(cpu, cap.object);
-}
-
 static void slot_revoke(struct revocation *revocation, struct mapping *slot)
 {
     struct capability cap = slot_capability(slot);
     unsigned left = cap.permissions & ~revocation->permissions;
     if (!cap.object || left == cap.permissions)
         return;
+    struct space *space = slot->space;
     spend(revocation, CHANGE_COST);
-    spin_lock(&slot->space->lock);
+    spin_lock(&space->lock);
     if (left)
         __atomic_store_n(&slot->value, (word)cap.object | left, __ATOMIC_RELEASE);
     else {
         mapping_unlink(slot);
-        slot_clear(revocation->cpu, slot);
+        if (slot_clear(revocation->cpu, slot))
+            spend(revocation, TABLE_COST);
     }
-    spin_unlock(&slot->space->lock);
+    spin_unlock(&space->lock);
 }
 
 static bool overlaps(const struct revocation *revocation, const struct range *range)
@@ -266,19 +260,20 @@ static bool one_slot(struct revocation *revocation, struct mapping *slot)
     spend(revocation, CHANGE_COST);
     if (!mapping_splice(slot, &revocation->budget))
         return false;
-    spin_lock(&slot->space->lock);
+    struct space *space = slot->space;
+    spin_lock(&space->lock);
     mapping_unlink(slot);
-    slot_clear(revocation->cpu, slot);
-    spin_unlock(&slot->space->lock);
+    if (slot_clear(revocation->cpu, slot))
+        spend(revocation, TABLE_COST);
+    spin_unlock(&space->lock);
     return true;
 }
 
 static word objects_revoke(struct revocation *revocation, struct object_space *space, word at, word last)
 {
-    while (!stopped(revocation)) {
-        spend(revocation, 1);
-        at = object_space_skip(space, at, last + 1);
-        if (at > last)
+    for (;;) {
+        at = object_space_next(space, at, last + 1, &revocation->budget);
+        if (at > last || stopped(revocation))
             return at;
         struct mapping *slot = object_space_slot(space, at);
         if (slot && slot_lock(slot)) {
@@ -292,7 +287,6 @@ static word objects_revoke(struct revocation *revocation, struct object_space *s
         }
         at++;
     }
-    return at;
 }
 
 /* One step in one space; true = the end is reached. */

@@ -229,4 +229,4 @@ static void semaphore_free(struct cpu *cpu, struct reclaim_item *item)
     object_unref(cpu, &payer->object);
 }
 
-const struct object_type semaphore_type = {{semaphore_free}, NOVA_SM, semaphore_unnamed};
+const struct object_type semaphore_type = {{semaphore_free}, NOVA_SM, 1, semaphore_unnamed};

@@ -329,10 +329,10 @@ void machine_settle(void)
         for (unsigned i = 0; i < boot_info.cpus && !machine_stopped(); i++) {
             struct hosted_cpu *cpu = &cpus[i];
             /* A CPU that only opens windows lets time pass by that: its timer is always due. It gets one go. */
-            if (!usable(cpu) || spins[i] || (!cpu->signal && cpu->deadline > until && !cpu->gsis))
+            if (!usable(cpu) || spins[i] || (cpu->current && !cpu->signal && cpu->deadline > until && !cpu->gsis))
                 continue;
             unsigned gsi = cpu->gsis ? (unsigned)__builtin_ctzl(cpu->gsis) : 0;
-            cpu->entry = cpu->signal ? ENTER_SIGNAL : cpu->deadline <= until ? ENTER_TIMER : ENTER_GSI;
+            cpu->entry = cpu->signal || !cpu->current ? ENTER_SIGNAL : cpu->deadline <= until ? ENTER_TIMER : ENTER_GSI;
             if (cpu->entry == ENTER_GSI)
                 cpu->gsis &= ~(1ul << gsi);
             cpu->number = gsi;

@@ -4,6 +4,7 @@
  * process; changes nothing.
  */
 #include "model.h"
+#include "tests/object_tables.h"
 
 #include "core/ec.h"
 #include "core/page_alloc.h"
@@ -80,7 +81,7 @@ static void compare_objects(struct domain *pd)
     struct object_space *space = &kernel_pd_of(pd)->spaces.objects;
     word end = (word)1 << SELECTOR_BITS;
     unsigned count = 0;
-    for (word at = 0; (at = object_space_skip(space, at, end)) < end; at++) {
+    for (word at = 0; (at = object_tables_next(space, at, end)) < end; at++) {
         const struct mapping *slot = object_space_slot(space, at);
         struct capability cap = slot_capability(slot);
         struct unit *unit = unit_find(pd, NOVA_CRD_OBJ, at);

@@ -4,6 +4,7 @@
  * and bitmaps equal to the ranges, as many names as an object counts. Nothing runs while this looks.
  */
 #include "model.h"
+#include "tests/object_tables.h"
 
 #include "core/ec.h"
 #include "core/lib/bits.h"
@@ -107,7 +108,7 @@ static void pd_found(struct object *object)
 static void check_slots(const struct object_space *space)
 {
     word end = (word)1 << SELECTOR_BITS;
-    for (word at = 0; (at = object_space_skip(space, at, end)) < end; at++) {
+    for (word at = 0; (at = object_tables_next(space, at, end)) < end; at++) {
         struct mapping *slot = object_space_slot(space, at);
         if (!slot->value)
             continue;
@@ -125,7 +126,7 @@ static unsigned names_of(const struct object *object)
     for (unsigned i = 0; i < pds_count; i++) {
         const struct object_space *space = &pds[i]->spaces.objects;
         word end = (word)1 << SELECTOR_BITS;
-        for (word at = 0; (at = object_space_skip(space, at, end)) < end; at++)
+        for (word at = 0; (at = object_tables_next(space, at, end)) < end; at++)
             sum += slot_capability(object_space_slot(space, at)).object == object;
     }
     return sum;
@@ -153,7 +154,7 @@ word root_next(unsigned type, word place)
     struct spaces *spaces = &cpu_core(0)->current->pd->spaces;
     if (type == NOVA_CRD_OBJ) {
         word end = (word)1 << SELECTOR_BITS;
-        while ((place = object_space_skip(&spaces->objects, place, end)) < end &&
+        while ((place = object_tables_next(&spaces->objects, place, end)) < end &&
                !object_space_slot(&spaces->objects, place)->value)
             place++;
         return place < end ? place : ~(word)0;
@@ -171,7 +172,7 @@ word pages_of_spaces(const struct spaces *spaces)
     sum += mmu_tables(mmu);
     word uppers = space->root ? space->root & HEIGHT_MASK : 0, last = ~(word)0;
     sum += uppers == 2 ? 1 : 0;
-    for (word at = 0; (at = object_space_skip(space, at, end)) < end; at += 1 << SLOT_BITS) {
+    for (word at = 0; (at = object_tables_next(space, at, end)) < end; at += 1 << SLOT_BITS) {
         sum++;
         if (uppers && at >> (SLOT_BITS + TABLE_BITS) != last) {
             last = at >> (SLOT_BITS + TABLE_BITS);

@@ -183,7 +183,14 @@ void root_clear(void)
     must(root_call(NOVA_REVOKE, NOVA_REVOKE_SELF, 0, nova_crd(NOVA_CRD_OBJ, BASE, 8, 31), 0, 0, 0));
     must(root_call(NOVA_REVOKE, NOVA_REVOKE_SELF, 0, nova_crd(NOVA_CRD_MEM, MEMORY, MEMORY_ORDER, 7), 0, 0, 0));
     must(root_call(NOVA_REVOKE, NOVA_REVOKE_SELF, 0, nova_crd(NOVA_CRD_PIO, 0, 16, 7), 0, 0, 0));
-    machine_advance(10000000);
+    /* A PD ends in many steps with windows between them, and a few windows end a go of the machine. */
+    bool idle = false;
+    for (unsigned i = 0; i < 1000 && !idle; i++) {
+        machine_advance(10000000);
+        idle = true;
+        for (unsigned cpu = 1; cpu < boot_info.cpus; cpu++)
+            idle = idle && cpu_idle(cpu);
+    }
 }
 
 struct round_base root_usage(void)

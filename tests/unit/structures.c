@@ -3,6 +3,7 @@
  * The data structures of core: lists, the treap, the derivation tree, the object space.
  */
 #include "unit.h"
+#include "tests/object_tables.h"
 
 #include "core/lib/bits.h"
 #include "core/lib/list.h"
@@ -283,7 +284,9 @@ static void space_make(word limit)
     page_alloc_init(pool, pool + (8 << 20));
     account_init(&account);
     account.quota.limit = limit;
-    object_space_init(&space, &account);
+    /* An owner that nobody refers to: tables are freed at once. */
+    static struct object owner;
+    object_space_init(&space, &account, &owner);
 }
 
 static struct object *object_make(const struct object_type *type)
@@ -357,17 +360,85 @@ TEST(object_space_without_memory)
     }
 }
 
-TEST(object_space_skip_finds_tables)
+static struct cpu nobody;
+
+static void slot_empty(word selector)
+{
+    struct mapping *slot = object_space_slot(&space, selector);
+    struct object *object = slot_capability(slot).object;
+    object_name(object); /* stays named: only the space matters here */
+    mapping_unlink(slot);
+    slot_clear(&nobody, slot);
+}
+
+/* Filling and emptying at random places, against a plain set; the account follows, and ends where it began. */
+TEST(object_space_gives_empty_tables_back)
+{
+    enum { PLACES = 300 };
+    static word place[PLACES];
+    static bool used[PLACES];
+    struct object *object = object_make(&type_a);
+    for (unsigned i = 0; i < PLACES; i++)
+        place[i] = i < 100 ? i : i < 200 ? 30000 + 40 * i : (word)(100000 + 50000 * (i - 200) + next_random() % 50000);
+    space_make(10000);
+    for (unsigned round = 0; round < 6; round++) {
+        for (unsigned step = 0; step < 2000; step++) {
+            unsigned i = (unsigned)next_random() % PLACES;
+            bool there = object_space_lookup(&space, place[i]).object;
+            CHECK_EQ(there, used[i]);
+            if (there)
+                slot_empty(place[i]);
+            else
+                CHECK_EQ(object_space_insert(&space, place[i], object, 1), OBJECT_INSERTED);
+            used[i] = !there;
+        }
+        unsigned found = 0, expected = 0, budget = ~0u;
+        for (word at = 0; (at = object_space_next(&space, at, 1 << 24, &budget)) < 1 << 24; at++)
+            found += object_space_lookup(&space, at).object == object;
+        for (unsigned i = 0; i < PLACES; i++)
+            expected += used[i];
+        CHECK_EQ(found, expected);
+        CHECK(account.quota.used <= 2 + 3 * expected);
+        for (unsigned i = 0; i < PLACES; i++) {
+            if (used[i])
+                slot_empty(place[i]);
+            used[i] = false;
+        }
+        CHECK_EQ(account.quota.used, 0);
+        CHECK(!space.root);
+    }
+}
+
+/* With little budget the search stops on the way, at a place from which it can go on. */
+TEST(object_space_next_in_steps)
+{
+    static const word selectors[] = {5, 63, 64, 4000, 70000, 70001, (1 << 24) - 1};
+    space_make(1000);
+    for (unsigned i = 0; i < ARRAY_SIZE(selectors); i++)
+        CHECK_EQ(object_space_insert(&space, selectors[i], object_make(&type_a), 1), OBJECT_INSERTED);
+    unsigned seen = 0, steps = 0;
+    for (word at = 0; at < 1 << 24; steps++) {
+        unsigned budget = 7;
+        at = object_space_next(&space, at, 1 << 24, &budget);
+        if (at < 1 << 24 && object_space_lookup(&space, at).object) {
+            CHECK_EQ(at, selectors[seen]);
+            seen++;
+            at++;
+        } else
+            CHECK(!budget || at == 1 << 24);
+    }
+    CHECK_EQ(seen, ARRAY_SIZE(selectors));
+    CHECK(steps > seen);
+}
+
+TEST(object_tables_next_finds_tables)
 {
     space_make(100);
-    CHECK_EQ(object_space_skip(&space, 0, 1000), 1000);
+    CHECK_EQ(object_tables_next(&space, 0, 1000), 1000);
     object_space_insert(&space, 70000, object_make(&type_a), 1);
-    word from = object_space_skip(&space, 0, 1 << 24);
-    /* The bottom page of 70000, perhaps lower ones that growing made. */
-    while (from < (70000 & ~63ul))
-        from = object_space_skip(&space, (from & ~63ul) + 64, 1 << 24);
+    word from = object_tables_next(&space, 0, 1 << 24);
     CHECK_EQ(from, 70000 & ~63ul);
-    CHECK_EQ(object_space_skip(&space, 70001, 1 << 24), 70001);
-    CHECK_EQ(object_space_skip(&space, (70000 & ~63ul) + 64, 1 << 24), 1 << 24);
-    CHECK_EQ(object_space_skip(&space, 5, 5), 5);
+    CHECK_EQ(object_tables_next(&space, 70001, 1 << 24), 70001);
+    CHECK_EQ(object_tables_next(&space, (70000 & ~63ul) + 64, 1 << 24), 1 << 24);
+    CHECK_EQ(object_tables_next(&space, 5, 5), 5);
 }
