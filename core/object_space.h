@@ -68,6 +68,12 @@ static inline struct capability slot_capability(const struct mapping *slot)
 /* Takes the lock of the tree that a slot is in; false = the slot is empty (no lock is taken). */
 bool slot_lock(struct mapping *slot);
 
+/* Whether the next slot of the same table names something, too. */
+static inline bool slot_follows(const struct mapping *slot)
+{
+    return (word)(slot + 1) & (PAGE_SIZE - 1) && __atomic_load_n(&slot[1].value, __ATOMIC_RELAXED);
+}
+
 /* What a selector names; any selector is allowed. */
 static inline struct capability object_space_lookup(const struct object_space *space, word selector)
 {

@@ -276,16 +276,21 @@ static word objects_revoke(struct revocation *revocation, struct object_space *s
         if (at > last || stopped(revocation))
             return at;
         struct mapping *slot = object_space_slot(space, at);
-        if (slot && slot_lock(slot)) {
-            uint8_t lock = slot->lock;
-            if (cursor_elsewhere(revocation, lock))
-                continue;
-            bool done = one_slot(revocation, slot);
-            mapping_unlock(lock);
-            if (!done)
-                return at;
+        for (bool more = slot; more; slot++) {
+            /* Looked at before this one goes, and its table perhaps with it. */
+            more = at < last && slot_follows(slot);
+            if (slot_lock(slot)) {
+                uint8_t lock = slot->lock;
+                if (cursor_elsewhere(revocation, lock))
+                    break;
+                bool done = one_slot(revocation, slot);
+                mapping_unlock(lock);
+                if (!done)
+                    return at;
+            }
+            at++;
+            more = more && !stopped(revocation);
         }
-        at++;
     }
 }
 
