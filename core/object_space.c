@@ -184,9 +184,7 @@ static void tables_shrink(struct cpu *cpu, struct object_space *space, word sele
         /* Down to the last table on the way that is there: an empty one, or one that has just lost an entry. */
         for (word *next; left && *(next = table_entry(*place, selector, left)); left--)
             place = next;
-        /* Tables are mostly emptied upwards: the next entry first. */
-        word entry = selector >> (SLOT_BITS + (left - 1) * TABLE_BITS) & (TABLE_SIZE - 1);
-        if (left && ((entry + 1 < TABLE_SIZE && table_of(*place)[entry + 1]) || !table_empty(table_of(*place), 0)))
+        if (left && !table_empty(table_of(*place), 0))
             break;
         if (!table_retire(cpu, space, place, 0) || !height || place == &space->root)
             return;

@@ -38,7 +38,7 @@ enum {
     FLUSH_SINGLE_MAX = 32, /* more pages than this are flushed with the whole space */
     PORT_ID_LOW = 0,       /* words of mmu->port */
     PORT_ID_HIGH = 1,
-    PORT_ROOT_GENERATION = 2, /* 32 bit: counts new entries of the root */
+    PORT_ROOT_GENERATION = 2,  /* 32 bit: counts new entries of the root */
     PORT_GUEST_GENERATION = 3, /* counts changes of the guest view that take rights away */
     PORT_LEAVES = 4,           /* the table of 4 KiB leaves of the host view that was used last; tables stay */
     PORT_LEAVES_OF = 5         /* ... and the number of its first page >> TABLE_BITS */
