@@ -37,6 +37,7 @@ static void cpu_create(unsigned number)
         list_init(&cpu->ready[i]);
     list_init(&cpu->inbox);
     list_init(&cpu->dropped);
+    list_init(&cpu->stirred);
     cpu->timer_deadline = ~(uint64_t)0;
     cpu->idle_ec = need(ec_create_idle(cpu, kernel_pd, ec_arrive));
     cpu->idle_sc = need(slab_alloc(&kernel_pd->account, sizeof *cpu->idle_sc));

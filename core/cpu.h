@@ -27,8 +27,15 @@ enum {
     PENDING_RECLAIM = 1 << 3,  /* retired objects wait, or somebody waits for our quiescence */
     PENDING_CHECK = 1 << 4,    /* the current EC may have died or been recalled */
     PENDING_SETTLE = 1 << 5,   /* cpu->unnamed is not empty */
-    PENDING_WINDOW = 1 << 6    /* interrupts first */
+    PENDING_WINDOW = 1 << 6,   /* interrupts first */
+    PENDING_STIRRED = 1 << 7   /* cpu->stirred is not empty */
 };
+
+/*
+ * What the kernel does between two chances for interrupts, in instructions, roughly: who does something for an unknown number of objects counts each
+ * (cpu_work) and leaves the rest for after a window when it is enough. The sum of what is not counted and of one more step has to fit into 20,000.
+ */
+enum { WORK_MAX = 6000 };
 
 struct cpu {
     struct ec *current; /* its frame is resumed next */
@@ -36,6 +43,7 @@ struct cpu {
     uint32_t pending;
     uint32_t posted;
     unsigned number;
+    unsigned work;      /* since interrupts last had a chance */
     struct ec *resumed; /* whose frame was resumed last */
     struct pd *space;   /* whose memory is active */
     uint64_t since;     /* TSC when 'resumed' was resumed */
@@ -51,6 +59,7 @@ struct cpu {
     struct ec *idle_ec;
 
     struct list dropped; /* dead SCs that are in no queue any more */
+    struct list stirred; /* sleeping SCs that have to look again what they can run */
 
     /* timeout */
     struct treap *timeouts;
@@ -74,6 +83,13 @@ struct cpu {
 extern struct cpu *cpu_table[NOVA_CPUS];
 
 static inline struct cpu *cpu_online(word number) { return number < NOVA_CPUS ? cpu_table[number] : 0; }
+
+/* Counts work; false = enough for now. */
+static inline bool cpu_work(struct cpu *cpu, unsigned instructions)
+{
+    cpu->work += instructions;
+    return cpu->work < WORK_MAX;
+}
 
 /* Adds what a dying SC or EC has left to tell. field: gone_sc_time or gone_ec_time of this CPU. */
 static inline void cpu_time_gone(struct cpu *cpu, uint64_t *field, uint64_t ticks)

@@ -9,6 +9,12 @@
 #include "core/schedule.h"
 #include "hal/physical.h"
 
+/* Sleepers that are woken at once; more of them wait until the kernel is left, where interrupts get in between. */
+enum { STIR_STEPS = 4 };
+
+/* What freeing the memory of one costs beside, roughly. */
+enum { FREE_WORK = 300 };
+
 static void fpu_free(struct account *account, void *area)
 {
     if (fpu_size() > SLAB_MAX)
@@ -41,6 +47,7 @@ static void ec_free(struct cpu *cpu, struct reclaim_item *item)
 {
     struct ec *ec = CONTAINER(item, struct ec, object.item);
     struct pd *payer = ec->object.payer, *pd = ec->pd;
+    cpu_work(cpu, FREE_WORK);
     cpu_time_gone(ec->cpu, &ec->cpu->gone_ec_time, ec->time - ec->time_read);
     ec_memory_free(ec);
     object_unref(cpu, &pd->object);
@@ -204,10 +211,13 @@ void ec_unblock(struct cpu *cpu, struct ec *ec)
 void ec_stir(struct cpu *cpu, struct ec *ec)
 {
     ec = ec_chain_end(ec);
-    while (!list_empty(&ec->sleepers)) {
-        struct sc *sc = CONTAINER(ec->sleepers.next, struct sc, link);
-        list_remove(&sc->link);
-        schedule_ready(cpu, sc);
+    for (unsigned steps = 0; !list_empty(&ec->sleepers); steps++) {
+        if (steps == STIR_STEPS) {
+            list_splice(&cpu->stirred, &ec->sleepers);
+            cpu->pending |= PENDING_STIRRED;
+            return;
+        }
+        schedule_wake(cpu, &ec->sleepers);
     }
 }
 

@@ -20,9 +20,12 @@ void inbox_post(struct cpu *from, struct cpu *to, struct inbox_item *item)
         cpu_post(to, PENDING_INBOX);
 }
 
+/* What an item costs, roughly. */
+enum { DELIVER_WORK = 500 };
+
 void inbox_deliver(struct cpu *cpu)
 {
-    for (;;) {
+    do {
         struct inbox_item *item = 0;
         spin_lock(&cpu->inbox_lock);
         if (!list_empty(&cpu->inbox)) {
@@ -36,5 +39,6 @@ void inbox_deliver(struct cpu *cpu)
         __atomic_exchange_n(&item->posted, 0, __ATOMIC_ACQ_REL);
         item->deliver(cpu, item);
         object_unref(cpu, object);
-    }
+    } while (cpu_work(cpu, DELIVER_WORK));
+    cpu->pending |= PENDING_INBOX | PENDING_WINDOW;
 }

@@ -29,7 +29,7 @@ static inline void inbox_item_init(struct inbox_item *item, struct object *objec
 /* Posts an item to a CPU, also to the calling one itself. Nothing happens if its object is gone already. */
 void inbox_post(struct cpu *from, struct cpu *to, struct inbox_item *item);
 
-/* Delivers all that is there; called for PENDING_INBOX. */
+/* Delivers what is there, some at a time: what is left stays PENDING_INBOX. */
 void inbox_deliver(struct cpu *cpu);
 
 #endif

@@ -118,40 +118,50 @@ void ipc_reply(struct cpu *cpu, struct ec *ec, struct semaphore *semaphore)
         caller_resume(cpu, caller, status, semaphore);
 }
 
+/* One look at the SC that has the CPU; false = it has nothing to run here, and another one is to be looked at. */
+static bool resolve_once(struct cpu *cpu)
+{
+    if (cpu->pending & PENDING_SCHEDULE) {
+        cpu->pending &= ~(uint32_t)PENDING_SCHEDULE;
+        schedule_pick(cpu);
+    }
+    struct sc *sc = cpu->sc;
+    sc->helping = false;
+    if (sc->carried) {
+        enum remote_visit visit = remote_visit(cpu, sc);
+        if (visit != REMOTE_RUN)
+            return visit == REMOTE_BUSY;
+    }
+    struct ec *start = sc->start, *end = ec_chain_end(start);
+    if (end != start && __atomic_load_n(&end->dead, __ATOMIC_ACQUIRE)) {
+        /* Not when its inbox item comes: until then the SC might follow a call of a caller that is no more, there and back again. */
+        ec_leave(cpu, end);
+        return false;
+    }
+    bool dead = __atomic_load_n(&start->dead, __ATOMIC_RELAXED);
+    if (!dead && !end->blocked) {
+        cpu->current = end;
+        return true;
+    }
+    if (!dead && end->remote_ec && remote_follow(cpu, sc, end))
+        return false;
+    /* Nothing to run: sleep with the end of the chain; with a dead EC, for good. */
+    schedule_sleep(cpu);
+    if (!dead)
+        list_append(&end->sleepers, &sc->link);
+    return false;
+}
+
+/* What a look at an SC that cannot run costs, roughly. */
+enum { RESOLVE_WORK = 700 };
+
 void ipc_resolve(struct cpu *cpu)
 {
-    for (;;) {
-        if (cpu->pending & PENDING_SCHEDULE) {
-            cpu->pending &= ~(uint32_t)PENDING_SCHEDULE;
-            schedule_pick(cpu);
-        }
-        struct sc *sc = cpu->sc;
-        sc->helping = false;
-        if (sc->carried) {
-            enum remote_visit visit = remote_visit(cpu, sc);
-            if (visit == REMOTE_BUSY)
-                return;
-            if (visit == REMOTE_LEFT)
-                continue;
-        }
-        struct ec *start = sc->start, *end = ec_chain_end(start);
-        if (end != start && __atomic_load_n(&end->dead, __ATOMIC_ACQUIRE)) {
-            /* Not when its inbox item comes: until then the SC might follow a call of a caller that is no more, there and back again. */
-            ec_leave(cpu, end);
-            continue;
-        }
-        bool dead = __atomic_load_n(&start->dead, __ATOMIC_RELAXED);
-        if (!dead && !end->blocked) {
-            cpu->current = end;
+    while (!resolve_once(cpu))
+        if (!cpu_work(cpu, RESOLVE_WORK)) {
+            cpu->pending |= PENDING_CHECK | PENDING_WINDOW;
             return;
         }
-        if (!dead && end->remote_ec && remote_follow(cpu, sc, end))
-            continue;
-        /* Nothing to run: sleep with the end of the chain; with a dead EC, for good. */
-        schedule_sleep(cpu);
-        if (!dead)
-            list_append(&end->sleepers, &sc->link);
-    }
 }
 
 void ec_kill(struct cpu *cpu, struct ec *ec, const char *why)

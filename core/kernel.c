@@ -10,13 +10,12 @@
 #include "core/schedule.h"
 #include "core/shootdown.h"
 
-/* Steps of one EC's unfinished work before interrupts get a chance. */
-enum { LEAVE_STEPS = 16 };
+/* What a step of an EC's unfinished work costs, roughly, beside what it counts itself. */
+enum { PROCEED_WORK = 500 };
 
-/* What other CPUs and this one left to do, except reclaim: that comes last. False = interrupts have to get in before the rest. */
-static bool attend(struct cpu *cpu)
+/* What other CPUs and this one left to do, and whoever waits for it. */
+static __attribute__((noinline)) void attend_others(struct cpu *cpu)
 {
-    cpu->pending |= __atomic_exchange_n(&cpu->posted, 0, __ATOMIC_SEQ_CST);
     if (cpu->pending & PENDING_FLUSH)
         shootdown_serve(cpu);
     if (cpu->pending & PENDING_SETTLE && object_settle(cpu))
@@ -25,6 +24,16 @@ static bool attend(struct cpu *cpu)
         cpu->pending &= ~(uint32_t)PENDING_INBOX;
         inbox_deliver(cpu);
     }
+    if (cpu->pending & PENDING_STIRRED)
+        schedule_stirred(cpu);
+}
+
+/* Everything but reclaim: that comes last. False = interrupts have to get in before the rest. */
+static bool attend(struct cpu *cpu)
+{
+    cpu->pending |= __atomic_exchange_n(&cpu->posted, 0, __ATOMIC_SEQ_CST);
+    if (cpu->pending & (PENDING_FLUSH | PENDING_SETTLE | PENDING_INBOX | PENDING_STIRRED))
+        attend_others(cpu);
     if (cpu->pending & (PENDING_SCHEDULE | PENDING_CHECK)) {
         cpu->pending &= ~(uint32_t)PENDING_CHECK;
         ipc_resolve(cpu);
@@ -81,29 +90,33 @@ static inline struct frame *switch_to(struct cpu *cpu, struct ec *ec)
 /* Until nothing is pending and the current EC can run user code; 0 = interrupts first. */
 static __attribute__((noinline)) struct frame *leave_slowly(struct cpu *cpu)
 {
-    for (unsigned steps = 0;;) {
+    for (;;) {
         if ((cpu->pending & ~(uint32_t)PENDING_RECLAIM) | __atomic_load_n(&cpu->posted, __ATOMIC_RELAXED)) {
             if (!attend(cpu))
-                return 0;
+                break;
             continue;
         }
         struct ec *ec = cpu->current;
         if (ec->unfinished) {
-            if (++steps > LEAVE_STEPS)
-                return 0;
+            if (!cpu_work(cpu, PROCEED_WORK))
+                break;
             proceed(cpu, ec);
             continue;
         }
         if (ec != cpu->resumed)
             switch_to(cpu, ec);
-        if (!cpu->pending)
+        if (!cpu->pending) {
+            cpu->work = 0;
             return &ec->frame;
+        }
         /* Nothing of this entry is needed any more. What is freed may belong to a PD whose space is still loaded. */
         if (__atomic_load_n(&cpu->space->dying, __ATOMIC_RELAXED) && ec->kind == EC_IDLE)
             space_enter(cpu, ec->pd);
         cpu->pending = 0;
         reclaim_poll(cpu);
     }
+    cpu->work = 0;
+    return 0;
 }
 
 static inline struct frame *kernel_leave(struct cpu *cpu)

@@ -47,13 +47,13 @@ void object_queue(struct cpu *cpu, struct object *object)
 
 bool object_settle(struct cpu *cpu)
 {
-    for (unsigned spent = 0; cpu->unnamed && spent < SETTLE_BUDGET;) {
+    while (cpu->unnamed && cpu->work < WORK_MAX) {
         /* Off the list first: a step may put other objects there. */
         struct object *object = cpu->unnamed;
         struct reclaim_item *next = object->item.next;
         cpu->unnamed = next ? CONTAINER(next, struct object, item) : 0;
         const struct object_type *type = CONTAINER(object->item.class, const struct object_type, class);
-        spent += type->weight;
+        cpu_work(cpu, type->weight * (WORK_MAX / SETTLE_BUDGET));
         switch (type->unnamed(cpu, object)) {
         case SETTLE_AGAIN: object_queue(cpu, object); return false;
         case SETTLE_DONE: object_unref(cpu, object); break;

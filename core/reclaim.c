@@ -5,8 +5,8 @@
  */
 #include "core/reclaim.h"
 
-/* Items that are freed in one go. */
-enum { FREE_STEPS = 32 };
+/* What freeing an item costs, roughly. */
+enum { FREE_WORK = 200 };
 
 static uint32_t reclaim_epoch;
 
@@ -54,8 +54,8 @@ static void report_quiescence(struct cpu *cpu)
 /* Frees some of what is due; true = all of it, and nothing came of it that has to be done before the rest is freed. */
 static bool free_due(struct cpu *cpu)
 {
-    for (unsigned steps = 0; cpu->due; steps++) {
-        if (steps == FREE_STEPS) {
+    while (cpu->due) {
+        if (!cpu_work(cpu, FREE_WORK)) {
             cpu->pending |= PENDING_RECLAIM | PENDING_WINDOW;
             return false;
         }

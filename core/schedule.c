@@ -10,6 +10,9 @@
 
 enum { WORD_BITS = 8 * sizeof(word) };
 
+/* What waking one costs, roughly. */
+enum { WAKE_WORK = 80 };
+
 static void ready_put(struct cpu *cpu, struct sc *sc, bool tail)
 {
     struct list *queue = &cpu->ready[sc->priority];
@@ -55,6 +58,25 @@ void schedule_ready(struct cpu *cpu, struct sc *sc)
     ready_put(cpu, sc, true);
     if (sc->priority > cpu->sc->priority || cpu->sc == cpu->idle_sc)
         cpu->pending |= PENDING_SCHEDULE;
+}
+
+void schedule_wake(struct cpu *cpu, struct list *sleepers)
+{
+    struct sc *sc = CONTAINER(sleepers->next, struct sc, link);
+    list_remove(&sc->link);
+    schedule_ready(cpu, sc);
+}
+
+void schedule_stirred(struct cpu *cpu)
+{
+    while (!list_empty(&cpu->stirred)) {
+        schedule_wake(cpu, &cpu->stirred);
+        if (!cpu_work(cpu, WAKE_WORK)) {
+            cpu->pending |= PENDING_WINDOW;
+            return;
+        }
+    }
+    cpu->pending &= ~(uint32_t)PENDING_STIRRED;
 }
 
 void schedule_sleep(struct cpu *cpu)

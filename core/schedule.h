@@ -10,6 +10,10 @@
 /* Puts a new, sleeping or stopped SC into its ready queue; asks for a switch if it goes first. A dead one is dropped instead. */
 void schedule_ready(struct cpu *cpu, struct sc *sc);
 
+/* The same for the first of a list of sleeping SCs; for all in cpu->stirred, some at a time (PENDING_STIRRED). */
+void schedule_wake(struct cpu *cpu, struct list *sleepers);
+void schedule_stirred(struct cpu *cpu);
+
 /* The running SC stops here (state SC_ASLEEP, the caller links it where it belongs); another one must be picked before the kernel is left. */
 void schedule_sleep(struct cpu *cpu);
 

@@ -19,6 +19,9 @@ void timeout_cancel(struct cpu *cpu, struct timeout *timeout)
     treap_remove(&cpu->timeouts, &timeout->node);
 }
 
+/* What one costs, roughly. */
+enum { FIRE_WORK = 400 };
+
 void timeout_expire(struct cpu *cpu)
 {
     uint64_t now = time_now();
@@ -26,5 +29,7 @@ void timeout_expire(struct cpu *cpu)
         struct timeout *timeout = CONTAINER(first, struct timeout, node);
         timeout_cancel(cpu, timeout);
         timeout->fire(cpu, timeout);
+        if (!cpu_work(cpu, FIRE_WORK))
+            return;
     }
 }

@@ -17,7 +17,7 @@ struct timeout {
 void timeout_arm(struct cpu *cpu, struct timeout *timeout, uint64_t deadline);
 void timeout_cancel(struct cpu *cpu, struct timeout *timeout);
 
-/* Fires what is due. */
+/* Fires what is due; of very many only some: the timer comes for the next ones at once. */
 void timeout_expire(struct cpu *cpu);
 
 #endif

@@ -37,4 +37,16 @@ static inline void list_remove(struct list *member)
     list_init(member);
 }
 
+/* All members of 'from' to the tail of 'to'. */
+static inline void list_splice(struct list *to, struct list *from)
+{
+    if (list_empty(from))
+        return;
+    from->next->prev = to->prev;
+    to->prev->next = from->next;
+    from->prev->next = to;
+    to->prev = from->prev;
+    list_init(from);
+}
+
 #endif
