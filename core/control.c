@@ -87,6 +87,38 @@ static __attribute__((cold, noinline)) unsigned ec_help(struct cpu *cpu, struct 
     return NOVA_SUCCESS;
 }
 
+/*
+ * The list of register operations in the caller's UTCB. Every word is read once: it is user memory. An operation whose words are not all there fails, as does one
+ * that the CPU refuses.
+ */
+static __attribute__((cold, noinline)) unsigned registers_access(struct ec *ec)
+{
+    enum { WORD_BITS = 8 * sizeof(word), VALUE_WORDS = sizeof(uint64_t) / sizeof(word), WRITE = 1 << 29 };
+    volatile word *mr = ec->utcb->mr;
+    unsigned count = items_untyped(__atomic_load_n(&ec->utcb->items, __ATOMIC_RELAXED));
+    word done = 0;
+    if (count > WORD_BITS - 1)
+        count = WORD_BITS - 1;
+    for (unsigned at = 0, operation = 0; at < count; operation++) {
+        word number = mr[at];
+        bool write = number & WRITE;
+        uint64_t value = 0;
+        unsigned place = at + write; /* of the value: a read's is the register number's own */
+        at = place + VALUE_WORDS;
+        if (at > count)
+            break;
+        for (unsigned i = 0; write && i < VALUE_WORDS; i++)
+            value |= (uint64_t)mr[place + i] << i * (WORD_BITS % 64);
+        if (!cpu_register(number & ~(word)WRITE, write, &value))
+            continue;
+        done |= (word)1 << operation;
+        for (unsigned i = 0; !write && i < VALUE_WORDS; i++)
+            mr[place + i] = (word)(value >> i * (WORD_BITS % 64));
+    }
+    ec->utcb->items = done;
+    return NOVA_SUCCESS;
+}
+
 /* One copy of the look-up for all operations. */
 static __attribute__((noinline)) struct ec *ec_target(const struct ec *ec, word selector, unsigned permissions)
 {
@@ -132,10 +164,7 @@ __attribute__((cold)) unsigned hypercall_ec_ctrl(struct cpu *cpu, struct ec *ec,
                                                 : vcpu_set(ec, target, arg[1] == 1);
     case NOVA_EC_MSR: {
         struct semaphore *semaphore = FIND(semaphore, ec, selector, 0);
-        if (!semaphore || semaphore != kernel_register_semaphore)
-            return NOVA_BAD_CAP;
-        ec->utcb->items = 0; /* no register is announced: no operation worked */
-        return NOVA_SUCCESS;
+        return semaphore && semaphore == kernel_register_semaphore ? registers_access(ec) : NOVA_BAD_CAP;
     }
     default: return NOVA_BAD_PAR;
     }

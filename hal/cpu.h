@@ -22,6 +22,12 @@ uint64_t time_now(void);
 /* Asks for kernel_timer on this CPU when time_now() reaches deadline (in the past: at once); replaces the former deadline; all ones = none. */
 void timer_set(uint64_t deadline);
 
+/*
+ * Reads or writes one of this CPU's registers that user space with the right may see (abi.md section 10; 0 = how deep idle sleeps): *value is read from or written to.
+ * False = there is no such register here, or the CPU refused; nothing has changed then. Hypercalls, interrupts off; bounded by a few hundred instructions.
+ */
+bool cpu_register(word number, bool write, uint64_t *value);
+
 /* Stops this machine for good after a fatal message: no return, other CPUs stop as well as far as they can be reached. Any context. */
 _Noreturn void machine_stop(void);
 

@@ -91,6 +91,22 @@ void cpu_pause(void)
         fiber_leave(&self->fiber);
 }
 
+bool cpu_register(word number, bool write, uint64_t *value)
+{
+    static uint64_t variable[NOVA_CPUS];
+    if (!self)
+        contract_broken("cpu_register outside of a CPU");
+    if (number == REGISTER_CONSTANT && !write)
+        *value = REGISTER_VALUE + index_of(self);
+    else if (number == REGISTER_VARIABLE && write)
+        variable[index_of(self)] = *value;
+    else if (number == REGISTER_VARIABLE)
+        *value = variable[index_of(self)];
+    else
+        return false;
+    return true;
+}
+
 bool machine_stopped(void) { return __atomic_load_n(&stopped, __ATOMIC_RELAXED); }
 
 void machine_stop(void)

@@ -133,6 +133,10 @@ extern void (*machine_window_hook)(unsigned cpu);
 /* After so many windows in a row cpu_enter comes back without a frame. */
 extern unsigned machine_window_limit;
 
+/* What cpu_register knows: one that can be read, one that can be written, too; each CPU has its own. */
+enum { REGISTER_CONSTANT = 0xe7, REGISTER_VARIABLE = 0x1b0 };
+#define REGISTER_VALUE 0x123456789abcdef0ull
+
 /* ---- driver (driver.c) ---- */
 
 enum { BLOCKED = 0x100 }; /* the thread did not come back from the hypercall */
