@@ -9,6 +9,7 @@ from emulator import Boot
 # Machine, number of CPUs, arguments of the program. QEMU counts instructions, so that a run is repeatable, but for 'parallel'. Bochs ends when a guest of SVM has a triple fault, which random states lead to.
 MACHINES = [("pc", "kernel", 2, ""), ("pc-nehalem", "kernel", 1, ""), ("bochs-corei7_haswell_4770", "mb2", 2, ""),
             ("bochs-ryzen", "mb2", 1, "tame"), ("pc", "kernel", 2, "vtlb"), ("bochs-turion64_tyler", "mb2", 1, "tame vtlb"),
+            ("bochs-core2_penryn_t9600", "mb2", 1, "vtlb"), ("bochs-corei5_lynnfield_750", "mb2", 1, "noreal"),
             pytest.param("bochs-corei5_arrandale_m520", "mb2", 1, "", marks=pytest.mark.slow),
             pytest.param("bochs-tigerlake", "mb2", 1, "", marks=pytest.mark.slow),
             pytest.param("bochs-phenom_8650_toliman", "mb2", 1, "tame", marks=pytest.mark.slow),

@@ -44,6 +44,7 @@ TABLE = [
     _qemu("q35-amd-iommu", "q35,kernel-irqchip=off", "EPYC", "svm npt iommu-amd", "-device", "amd-iommu,intremap=on"),
     # Bochs 2.7, Intel. The BIOS sets FEATURE_CONTROL.
     _bochs("core2_penryn_t9600", "vmx"),
+    _bochs("corei5_lynnfield_750", "vmx ept"),
     _bochs("corei5_arrandale_m520", _INTEL),
     _bochs("corei7_sandy_bridge_2600k", _INTEL),
     _bochs("corei7_haswell_4770", _INTEL_NEW),
@@ -61,7 +62,7 @@ TABLE = [
 
 MACHINES = {machine.name: machine for machine in TABLE}
 # What one calls them in a hurry.
-ALIASES = {"haswell": "bochs-corei7_haswell_4770", "arrandale": "bochs-corei5_arrandale_m520", "penryn": "bochs-core2_penryn_t9600",
+ALIASES = {"haswell": "bochs-corei7_haswell_4770", "arrandale": "bochs-corei5_arrandale_m520", "lynnfield": "bochs-corei5_lynnfield_750", "penryn": "bochs-core2_penryn_t9600",
            "ryzen": "bochs-ryzen", "phenom": "bochs-phenom_8650_toliman", "turion": "bochs-turion64_tyler", "bochs": "bochs-corei7_haswell_4770"}
 
 

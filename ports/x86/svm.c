@@ -45,6 +45,7 @@ static bool svm_boot(void)
         log_line("svm: switched off by the firmware: no virtual CPUs");
         return false;
     }
+    vtlb_boot();
     vcpu_needs_vtlb = !(limits.d & SVM_FEATURE_NPT) || boot_info.options.vtlb;
     svm_decode_assists = limits.d & SVM_FEATURE_DECODE && limits.d & SVM_FEATURE_NEXT_IP;
     lme_needs_pae = feature(FEATURE_HYPERVISOR) && cpuid(0x40000000, 0).b == 0x54474354; /* TCGT */

@@ -34,10 +34,8 @@ void vcpu_boot(void)
         return;
     hardware = found;
     operations = found->operations;
-    if (vcpu_needs_vtlb) {
+    if (vcpu_needs_vtlb)
         operations.area_order = VCPU_AREA_ORDER_VTLB;
-        vtlb_boot();
-    }
     has_tsc_aux = cpuid(0x80000001, 0).d >> 27 & 1;
     memset(no_ports, 0xff, sizeof no_ports);
 }

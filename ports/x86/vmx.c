@@ -19,6 +19,7 @@ enum {
     ENTRY_FAILED = 1u << 31,
     EVENT_NMI = 2 << 8,
     EVENT_TYPE = 7 << 8,
+    PAGE_FAULT = 14,
     UNBLOCKED_NMI = 1 << 12,
     BLOCKED_NMI = 1 << 3,
     ACTIVITY_HALTED = 1
@@ -59,7 +60,9 @@ static void vmx_start(struct frame *frame, void *area, struct mmu *mmu)
 {
     _Static_assert(sizeof(struct vmx) <= PAGE_SIZE, "the second page of the area");
     *(uint32_t *)area = vmx_revision();
-    vcpu_start(frame, area, mmu);
+    struct vcpu *vcpu = vcpu_start(frame, area, mmu);
+    vcpu_vtlb_start(vcpu, VMX_VTLB_PAGE);
+    vcpu->vtlb.on = vcpu_needs_vtlb; /* paging is off */
 }
 
 static void vmx_stop(struct frame *frame)
@@ -78,8 +81,8 @@ static void vmx_stop(struct frame *frame)
 
 static void tag_choose(struct x86_cpu *cpu, struct vcpu *vcpu)
 {
-    paddr_t root = vcpu_memory(vcpu);
-    if (vcpu->flushes != cpu->guest_flushes || vcpu->root != root) {
+    paddr_t root = vcpu->vtlb.on ? 0 : vcpu_memory(vcpu);
+    if (root && (vcpu->flushes != cpu->guest_flushes || vcpu->root != root)) {
         invept(root);
         vmwrite64(VMCS_EPT, root | EPT_POINTER);
         vcpu->flushes = cpu->guest_flushes;
@@ -122,8 +125,13 @@ static struct frame *vmx_resume(struct x86_cpu *cpu, struct frame *frame)
     struct vcpu *vcpu = &vmx->vcpu;
     vmcs_select(vmx);
     /* A guest that waits for a startup IPI, or is shut down, would not be interrupted by anything. */
-    if (vmread(VMCS_ACTIVITY) > ACTIVITY_HALTED)
+    if (vmread(VMCS_ACTIVITY) > ACTIVITY_HALTED || vmx->long_bad)
         return kernel_vcpu_exit(cpu->core, REASON_INVALID_STATE, 0);
+    if (vcpu->vtlb.on) {
+        struct frame *instead = vmx_vtlb_enter(cpu, vmx);
+        if (instead)
+            return instead;
+    }
     uint32_t primary = vmx->primary | (vcpu->window ? PRIMARY_WINDOW : 0) | (vcpu->nmi_window ? PRIMARY_NMI_WINDOW : 0);
     vmwrite(VMCS_PRIMARY, primary);
     vmwrite64(VMCS_TSC_OFFSET, vcpu->clock);
@@ -170,6 +178,8 @@ static struct frame *exception_exit(struct x86_cpu *cpu, struct vcpu *vcpu)
     }
     if (event & UNBLOCKED_NMI)
         vmwrite(VMCS_INTERRUPTIBILITY, vmread(VMCS_INTERRUPTIBILITY) | BLOCKED_NMI);
+    if (vcpu->vtlb.on && (event & INJECT_VECTOR) == PAGE_FAULT)
+        return vmx_vtlb_page_fault(cpu, (struct vmx *)vcpu, (word)vcpu->qual[0]);
     return kernel_vcpu_exit(cpu->core, REASON_EXCEPTION_NMI, 0);
 }
 
@@ -200,9 +210,19 @@ static struct frame *vmx_exit(struct x86_cpu *cpu)
         vcpu->injected_length = vcpu->instruction_length;
         return 0;
     case REASON_CR_ACCESS:
-        if (vmx_cr_access((struct vmx *)vcpu, frame))
+        if (vcpu->vtlb.on) {
+            struct frame *handled = vmx_vtlb_cr_access(cpu, (struct vmx *)vcpu);
+            if (handled)
+                return handled;
+        } else if (vmx_cr_access((struct vmx *)vcpu, frame))
             return frame;
         break;
+    case REASON_INVLPG:
+        if (!vcpu->vtlb.on)
+            break;
+        vtlb_invalidate(&vcpu->vtlb, (word)vcpu->qual[0]);
+        vmx_step((struct vmx *)vcpu);
+        return frame;
     case REASON_EPT_VIOLATION:
         vcpu->qual[1] = vmread64(VMCS_PHYSICAL_ADDRESS);
         if (!vcpu->interrupted && vcpu->qual[0] & UNBLOCKED_NMI)

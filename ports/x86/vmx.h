@@ -45,6 +45,7 @@ enum vmcs_field {
     VMCS_LINK = 0x2800,
     VMCS_GUEST_PAT = 0x2804,
     VMCS_GUEST_EFER = 0x2806,
+    VMCS_PDPTE = 0x280a, /* four */
     VMCS_HOST_PAT = 0x2c00,
     VMCS_HOST_EFER = 0x2c02,
     VMCS_PIN = 0x4000,
@@ -62,10 +63,12 @@ enum vmcs_field {
     VMCS_SECONDARY = 0x401e,
     VMCS_EXIT_REASON = 0x4402,
     VMCS_EXIT_EVENT = 0x4404,
+    VMCS_EXIT_EVENT_ERROR = 0x4406,
     VMCS_INTERRUPTED = 0x4408,
     VMCS_INTERRUPTED_ERROR = 0x440a,
     VMCS_EXIT_LENGTH = 0x440c,
     VMCS_CS_ACCESS = 0x4816,
+    VMCS_SS_ACCESS = 0x4818,
     VMCS_INTERRUPTIBILITY = 0x4824,
     VMCS_ACTIVITY = 0x4826,
     VMCS_HOST_SYSENTER_CS = 0x4c00,
@@ -81,6 +84,7 @@ enum vmcs_field {
     VMCS_GUEST_SP = 0x681c,
     VMCS_GUEST_IP = 0x681e,
     VMCS_GUEST_FLAGS = 0x6820,
+    VMCS_PENDING_DEBUG = 0x6822,
     VMCS_HOST_CR0 = 0x6c00,
     VMCS_HOST_CR3 = 0x6c02,
     VMCS_HOST_CR4 = 0x6c04,
@@ -102,6 +106,9 @@ enum {
     PRIMARY_WINDOW = 1 << 2,
     PRIMARY_TSC_OFFSET = 1 << 3,
     PRIMARY_HLT = 1 << 7,
+    PRIMARY_INVLPG = 1 << 9,
+    PRIMARY_CR3_LOAD = 1 << 15,
+    PRIMARY_CR3_STORE = 1 << 16,
     PRIMARY_CR8_LOAD = 1 << 19,
     PRIMARY_CR8_STORE = 1 << 20,
     PRIMARY_TPR_SHADOW = 1 << 21,
@@ -112,6 +119,7 @@ enum {
     SECONDARY_EPT = 1 << 1,
     SECONDARY_VPID = 1 << 5,
     SECONDARY_UNRESTRICTED = 1 << 7,
+    SECONDARY_INVPCID = 1 << 12,
 
     EXIT_HOST_64 = 1 << 9,
     EXIT_LOAD_PAT = 1 << 19,
@@ -129,6 +137,8 @@ enum {
 enum {
     REASON_EXCEPTION_NMI = 0,
     REASON_INTERRUPT = 1,
+    REASON_TRIPLE_FAULT = 2,
+    REASON_INVLPG = 14,
     REASON_CR_ACCESS = 28,
     REASON_INVALID_STATE = 33,
     REASON_EPT_VIOLATION = 48
@@ -143,9 +153,14 @@ extern struct vmx_controls vmx_pin, vmx_primary, vmx_secondary, vmx_exit_control
 /* Bits that CR4 may have (IA32_VMX_CR4_FIXED1). */
 extern uint64_t vmx_cr4_known;
 
-/* Bits of CR0 and CR4 that the guest does not decide; what it reads there is in the shadow. */
-#define VMX_CR0_MASK (CR0_NE | CR0_NW | CR0_CD)
+/* What they lack is done without: EPT, guests without paging, EFER of the guest in the VMCS. */
+extern bool vmx_ept, vmx_unrestricted, vmx_efer;
+
+/* Bits of CR0 and CR4 that the guest does not decide, with EPT; what it reads there is in the shadow. */
+extern word vmx_cr0_mask;
 #define VMX_CR4_MASK CR4_VMXE
+
+enum { VMX_EXCEPTION_AC = 17, VMX_ACCESS_LONG = 1 << 13 };
 
 /* MSRs that only 64-bit mode has, loaded at entry; the first one is also stored at exit. */
 enum { VMX_MSR_KERNEL_GS, VMX_MSR_STAR, VMX_MSR_LSTAR, VMX_MSR_CSTAR, VMX_MSR_SFMASK, VMX_MSRS };
@@ -154,8 +169,8 @@ struct vmx_msr {
     uint64_t value;
 };
 
-/* Pages of the area: VMCS, struct vmx, virtual APIC page. */
-enum { VMX_AREA_ORDER = 2, VMX_APIC_PAGE = 2, APIC_TPR = 0x80 };
+/* Pages of the area: VMCS, struct vmx, virtual APIC page, then the vTLB's. */
+enum { VMX_AREA_ORDER = 2, VMX_APIC_PAGE = 2, VMX_VTLB_PAGE = 3, APIC_TPR = 0x80 };
 struct vmx {
     struct vcpu vcpu;
     struct vmx_msr msr[VMX_MSRS] __attribute__((aligned(16)));
@@ -163,6 +178,7 @@ struct vmx {
     word host_cr3;               /* as in the VMCS */
     uint32_t primary, secondary; /* as the monitor asks, sanitised; windows come on top */
     bool ready;                  /* the VMCS has been filled in */
+    bool long_bad;               /* long mode without paging or PAE: not every processor says so before it is confused */
 };
 
 static inline struct vmx *vmx_of(struct frame *frame) { return (struct vmx *)vcpu_of(frame); }
@@ -170,8 +186,8 @@ static inline uint8_t *vmx_apic(struct vmx *vmx) { return (uint8_t *)vmx->vcpu.h
 
 static inline word vmread(enum vmcs_field field)
 {
-    word value;
-    asm volatile("vmread %1, %0" : "=rm"(value) : "r"((word)field) : "cc");
+    word value = 0; /* if there is no such field */
+    asm volatile("vmread %1, %0" : "+rm"(value) : "r"((word)field) : "cc");
     return value;
 }
 
@@ -205,6 +221,23 @@ void vmx_controls_set(struct vmx *vmx, uint32_t primary, uint32_t secondary);
 
 /* vmx_cr.c: a CR access that only the kernel's own mask caused; false = it is the monitor's. The VMCS is current. */
 bool vmx_cr_access(struct vmx *vmx, struct frame *frame);
+
+/* General registers by number; and the end of an instruction that was done for the guest. */
+word vmx_register_read(struct frame *frame, unsigned number);
+void vmx_register_write(struct frame *frame, unsigned number, word value);
+void vmx_step(struct vmx *vmx);
+
+/* vmx_vtlb.c, with the VMCS current: the guest's control registers, wherever they are; setting them chooses between EPT and vTLB. */
+struct vtlb_hardware vmx_guest_get(const struct vmx *vmx);
+void vmx_guest_set(struct vmx *vmx, word cr0, word cr3, word cr4, uint64_t efer);
+
+/* Makes the controls those of EPT or vTLB. */
+void vmx_mode_set(struct vmx *vmx);
+
+/* Before an entry on the vTLB: 0 = go on, otherwise what to do instead. Exits: 0 = it is the monitor's. */
+struct frame *vmx_vtlb_enter(struct x86_cpu *cpu, struct vmx *vmx);
+struct frame *vmx_vtlb_page_fault(struct x86_cpu *cpu, struct vmx *vmx, word address);
+struct frame *vmx_vtlb_cr_access(struct x86_cpu *cpu, struct vmx *vmx);
 
 /* ports/ARCH/vcpu.S: runs the guest. Goes on in vcpu_exit on the empty stack, or in vmx_failed if the processor refuses. */
 _Noreturn void vmx_enter(struct frame *frame, bool launched);

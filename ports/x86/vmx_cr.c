@@ -1,44 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * MOV to CR0 or CR4 that exits because a bit changes that the kernel owns (VMX_CR0_MASK, VMX_CR4_MASK): done here as the processor would have done it, so that
+ * MOV to CR0 or CR4 that exits because a bit changes that the kernel owns (vmx_cr0_mask, VMX_CR4_MASK): done here as the processor would have done it, so that
  * the guest cannot tell. When PAE page directory pointers have to be read from guest memory, the monitor does that part (abi.md section 5).
  */
 #include "ports/x86/control.h"
 #include "ports/x86/vmx.h"
-#include "registers.h"
 
-enum { ACCESS_MOV_TO_CR = 0, PROTECTION = 13, REGISTER_SP = 4 };
+enum { ACCESS_MOV_TO_CR = 0, PROTECTION = 13, REGISTER_SP = 4, FLAGS_TRAP = 1 << 8, PENDING_STEP = 1 << 14 };
 
 /* SDM vol. 3, table 27-3: number of the general register. */
-static word register_read(struct frame *frame, unsigned number)
+word vmx_register_read(struct frame *frame, unsigned number)
 {
-#ifdef __x86_64__
-    static const uint8_t places[16] = {
-        [0] = offsetof(struct frame, arg[ARG_AX]) / 8,   [1] = offsetof(struct frame, reg[REG_CX]) / 8,
-        [2] = offsetof(struct frame, arg[ARG_DX]) / 8,   [3] = offsetof(struct frame, reg[REG_BX]) / 8,
-        [5] = offsetof(struct frame, reg[REG_BP]) / 8,   [6] = offsetof(struct frame, arg[ARG_SI]) / 8,
-        [7] = offsetof(struct frame, arg[ARG_DI]) / 8,   [8] = offsetof(struct frame, arg[ARG_R8]) / 8,
-        [9] = offsetof(struct frame, reg[REG_R9]) / 8,   [10] = offsetof(struct frame, reg[REG_R10]) / 8,
-        [11] = offsetof(struct frame, reg[REG_R11]) / 8, [12] = offsetof(struct frame, reg[REG_R12]) / 8,
-        [13] = offsetof(struct frame, reg[REG_R13]) / 8, [14] = offsetof(struct frame, reg[REG_R14]) / 8,
-        [15] = offsetof(struct frame, reg[REG_R15]) / 8};
-#else
-    static const uint8_t places[8] = {[0] = offsetof(struct frame, arg[ARG_AX]) / 4, [1] = offsetof(struct frame, reg[REG_CX]) / 4,
-                                      [2] = offsetof(struct frame, reg[REG_DX]) / 4, [3] = offsetof(struct frame, arg[ARG_BX]) / 4,
-                                      [5] = offsetof(struct frame, arg[ARG_BP]) / 4, [6] = offsetof(struct frame, arg[ARG_SI]) / 4,
-                                      [7] = offsetof(struct frame, arg[ARG_DI]) / 4};
-#endif
+    return number == REGISTER_SP ? vmread(VMCS_GUEST_SP) : *vcpu_register(frame, number);
+}
+
+void vmx_register_write(struct frame *frame, unsigned number, word value)
+{
+    *vcpu_register(frame, number) = value;
     if (number == REGISTER_SP)
-        return vmread(VMCS_GUEST_SP);
-    return ((word *)frame)[places[number % sizeof places]];
+        vmwrite(VMCS_GUEST_SP, value);
 }
 
 static void refuse(struct vmx *vmx) { vmx->vcpu.inject = INJECT_VALID | INJECT_ERROR | INJECT_EXCEPTION << 8 | PROTECTION; }
 
-static void go_on(struct vmx *vmx)
+void vmx_step(struct vmx *vmx)
 {
-    vmwrite(VMCS_GUEST_IP, vmread(VMCS_GUEST_IP) + vmx->vcpu.instruction_length);
+    vmx->vcpu.frame->ip = vmread(VMCS_GUEST_IP) + vmx->vcpu.instruction_length;
+    vmwrite(VMCS_GUEST_IP, vmx->vcpu.frame->ip);
     vmwrite(VMCS_INTERRUPTIBILITY, vmread(VMCS_INTERRUPTIBILITY) & ~(word)3); /* the shadow of STI or MOV SS is over */
+    if (vmread(VMCS_GUEST_FLAGS) & FLAGS_TRAP)
+        vmwrite(VMCS_PENDING_DEBUG, vmread(VMCS_PENDING_DEBUG) | PENDING_STEP);
 }
 
 /* PAE paging outside long mode, whose four pointers the processor holds. */
@@ -54,8 +45,14 @@ static bool cr0_write_guest(struct vmx *vmx, word value)
     bool on = value & CR0_PG && !(old & CR0_PG), off = !(value & CR0_PG) && old & CR0_PG;
     if (on && efer & EFER_LME)
         bad = bad || !(cr4 & CR4_PAE);
-    if (bad || (off && efer & EFER_LMA && vmread(VMCS_CS_ACCESS) & 1 << 13)) { /* CS.L: not out of 64-bit mode */
+    if (bad || (off && efer & EFER_LMA && vmread(VMCS_CS_ACCESS) & VMX_ACCESS_LONG)) { /* CS.L: not out of 64-bit mode */
         refuse(vmx);
+        return true;
+    }
+    if (off && !vmx_unrestricted) {
+        struct vtlb_hardware now = vmx_guest_get(vmx);
+        vmx_guest_set(vmx, value | CR0_ET, now.cr3, now.cr4, now.efer);
+        vmx_step(vmx);
         return true;
     }
     vmwrite(VMCS_GUEST_CR0, (value & ~(CR0_NW | CR0_CD)) | CR0_NE | CR0_ET);
@@ -69,7 +66,7 @@ static bool cr0_write_guest(struct vmx *vmx, word value)
     vmx->vcpu.tag = 0;
     if (needs_pointers(value, cr4, efer) && (value ^ old) & (CR0_PG | CR0_CD | CR0_NW))
         return false;
-    go_on(vmx);
+    vmx_step(vmx);
     return true;
 }
 
@@ -87,7 +84,7 @@ static bool cr4_write_guest(struct vmx *vmx, word value)
     vmx->vcpu.tag = 0;
     if (needs_pointers(cr0, value, efer) && (value ^ old) & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP))
         return false;
-    go_on(vmx);
+    vmx_step(vmx);
     return true;
 }
 
@@ -96,7 +93,7 @@ bool vmx_cr_access(struct vmx *vmx, struct frame *frame)
     word qualification = vmread(VMCS_QUALIFICATION);
     if ((qualification >> 4 & 3) != ACCESS_MOV_TO_CR)
         return false;
-    word value = register_read(frame, qualification >> 8 & 15);
+    word value = vmx_register_read(frame, qualification >> 8 & 15);
     switch (qualification & 15) {
     case 0: return cr0_write_guest(vmx, value);
     case 4: return cr4_write_guest(vmx, value);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Finding out what VMX of this machine can do, switching it on, and filling in a new VMCS: the host's part of it is the same for every virtual CPU of a CPU but
- * for CR3, and is written on that CPU. What is asked for: EPT, guests without paging (unrestricted guest), control over EFER in 64-bit kernels.
+ * for CR3, and is written on that CPU. What it lacks of EPT, guests without paging (unrestricted guest) and EFER in the VMCS, the vTLB does without.
  */
 #include "ports/x86/vmx_setup.h"
 
@@ -25,13 +25,15 @@ enum {
     EPT_PAGE_1G = 1 << 17,
     EPT_INVEPT = 1 << 20,
     EPT_INVEPT_SINGLE = 1 << 25,
-    BASIC_TRUE = 55,
-    EXCEPTION_AC = 17
+    BASIC_TRUE = 55
 };
+#define PRIMARY_BITMAPS (PRIMARY_IO_BITMAP | PRIMARY_MSR_BITMAP)
 static const uint32_t basic_page_bits = 0x7fffffff; /* revision */
 
 struct vmx_controls vmx_pin, vmx_primary, vmx_secondary, vmx_exit_controls, vmx_entry_controls;
 uint64_t vmx_cr4_known;
+bool vmx_ept, vmx_unrestricted, vmx_efer;
+word vmx_cr0_mask;
 static uint32_t revision;
 static bool host_pat;
 
@@ -78,21 +80,19 @@ static bool controls_find(void)
     vmx_primary = controls_read(first + MSR_VMX_PRIMARY - MSR_VMX_PIN);
     vmx_exit_controls = controls_read(first + MSR_VMX_EXIT - MSR_VMX_PIN);
     vmx_entry_controls = controls_read(first + MSR_VMX_ENTRY - MSR_VMX_PIN);
-    uint32_t primary = PRIMARY_SECONDARY | PRIMARY_IO_BITMAP | PRIMARY_MSR_BITMAP;
-    if ((vmx_primary.may & primary) != primary)
-        return lacks("secondary controls and bitmaps");
-    vmx_secondary = controls_read(MSR_VMX_SECONDARY);
-    if (!(vmx_secondary.may & SECONDARY_EPT) || boot_info.options.vtlb) {
-        log_line("vmx: virtual CPUs need EPT, which %s", boot_info.options.vtlb ? "'vtlb' turns off" : "this CPU lacks");
-        return false;
-    }
-    if (!(vmx_secondary.may & SECONDARY_UNRESTRICTED))
-        return lacks("unrestricted guests");
-    uint32_t ept = (uint32_t)rdmsr(MSR_VMX_EPT_VPID), ept_need = EPT_WALK_4 | EPT_WRITE_BACK | EPT_INVEPT | EPT_INVEPT_SINGLE;
-    if ((ept & ept_need) != ept_need)
-        return lacks("four levels of EPT, write-back, with INVEPT");
-    if (!(vmx_exit_controls.may & EXIT_LOAD_EFER) || !(vmx_entry_controls.may & ENTRY_LOAD_EFER))
-        return lacks("EFER in the VMCS");
+    if ((vmx_primary.may & PRIMARY_BITMAPS) != PRIMARY_BITMAPS)
+        return lacks("bitmaps of ports and MSRs");
+    vmx_secondary = vmx_primary.may & PRIMARY_SECONDARY ? controls_read(MSR_VMX_SECONDARY) : (struct vmx_controls){0, 0};
+    vmx_efer = vmx_exit_controls.may & EXIT_LOAD_EFER && vmx_entry_controls.may & ENTRY_LOAD_EFER;
+    /* Four levels of EPT, write-back, with INVEPT. */
+    const uint64_t ept_need = EPT_WALK_4 | EPT_WRITE_BACK | EPT_INVEPT | EPT_INVEPT_SINGLE;
+    uint64_t ept = vmx_secondary.may & (SECONDARY_EPT | SECONDARY_VPID) ? rdmsr(MSR_VMX_EPT_VPID) : 0;
+    vmx_ept = vmx_secondary.may & SECONDARY_EPT && (ept & ept_need) == ept_need && vmx_efer && !boot_info.options.vtlb;
+    vmx_unrestricted = vmx_ept && vmx_secondary.may & SECONDARY_UNRESTRICTED;
+    mmu_ept = vmx_ept;
+    mmu_ept_leaf_levels = !(ept & EPT_PAGE_2M) ? 1 : ept & EPT_PAGE_1G ? 3 : 2;
+    vmx_cr0_mask = CR0_NE | CR0_NW | CR0_CD | (vmx_unrestricted ? 0 : CR0_PE | CR0_PG);
+    vcpu_needs_vtlb = !vmx_unrestricted;
     return true;
 }
 
@@ -108,18 +108,21 @@ bool vmx_boot(void)
         return false;
     if (!(vmx_secondary.may & SECONDARY_VPID))
         boot_info.options.novpid = true;
-    mmu_ept = true;
-    uint64_t ept = rdmsr(MSR_VMX_EPT_VPID);
-    mmu_ept_leaf_levels = !(ept & EPT_PAGE_2M) ? 1 : ept & EPT_PAGE_1G ? 3 : 2;
     host_pat = feature(FEATURE_PAT) && vmx_exit_controls.may & EXIT_LOAD_PAT && vmx_entry_controls.may & ENTRY_LOAD_PAT;
     vmx_cr4_known = rdmsr(MSR_VMX_CR4_FIXED1);
+    vtlb_boot();
+    vtlb_cr4_known &= (word)vmx_cr4_known;
     memset(msr_bitmap, 0xff, sizeof msr_bitmap);
     msr_allow(MSR_FS_BASE);
     msr_allow(MSR_GS_BASE);
     if (sizeof(word) == 8)
         msr_allow(MSR_KERNEL_GS_BASE);
-    log_line("vmx: EPT, unrestricted guests%s%s%s", boot_info.options.novpid ? "" : ", TLB tags",
-             vmx_pin.may & PIN_VIRTUAL_NMI ? ", virtual NMIs" : "", vmx_primary.may & PRIMARY_TPR_SHADOW ? ", TPR shadow" : "");
+    log_line("vmx: %s%s%s%s",
+             vmx_unrestricted ? "EPT, unrestricted guests"
+             : vmx_ept        ? "EPT"
+                              : "software-filled TLB",
+             boot_info.options.novpid ? "" : ", TLB tags", vmx_pin.may & PIN_VIRTUAL_NMI ? ", virtual NMIs" : "",
+             vmx_primary.may & PRIMARY_TPR_SHADOW ? ", TPR shadow" : "");
     return true;
 }
 
@@ -190,20 +193,18 @@ void vmcs_fill(struct x86_cpu *cpu, struct vmx *vmx)
 {
     host_fill(cpu);
     uint32_t pin = PIN_INTERRUPT | PIN_NMI | (vmx_pin.may & PIN_VIRTUAL_NMI);
-    uint32_t exit =
-        EXIT_LOAD_EFER | EXIT_SAVE_EFER | EXIT_SAVE_DEBUG | (sizeof(word) == 8 ? EXIT_HOST_64 : 0) | (host_pat ? EXIT_LOAD_PAT : 0);
-    uint32_t entry = ENTRY_LOAD_EFER | ENTRY_LOAD_DEBUG | (host_pat ? ENTRY_LOAD_PAT : 0);
+    uint32_t exit = (vmx_efer ? EXIT_LOAD_EFER | EXIT_SAVE_EFER : 0) | EXIT_SAVE_DEBUG | (sizeof(word) == 8 ? EXIT_HOST_64 : 0) |
+                    (host_pat ? EXIT_LOAD_PAT : 0);
+    uint32_t entry = (vmx_efer ? ENTRY_LOAD_EFER : 0) | ENTRY_LOAD_DEBUG | (host_pat ? ENTRY_LOAD_PAT : 0);
     vmwrite(VMCS_PIN, (pin | vmx_pin.must) & vmx_pin.may);
     vmwrite(VMCS_EXIT, (exit | vmx_exit_controls.must) & vmx_exit_controls.may);
     vmwrite(VMCS_ENTRY, (entry | vmx_entry_controls.must) & vmx_entry_controls.may);
-    vmx_controls_set(vmx, 0, 0);
-    vmwrite(VMCS_EXCEPTIONS, 1 << EXCEPTION_AC);
+    vmx_mode_set(vmx);
     vmwrite64(VMCS_MSR_BITMAP, kernel_image_phys(msr_bitmap));
     vmwrite64(VMCS_LINK, ~(uint64_t)0);
     vmwrite64(VMCS_GUEST_EFER, 0);
-    vmwrite64(VMCS_GUEST_PAT, PAT_RESET);
-    vmwrite(VMCS_CR0_MASK, VMX_CR0_MASK);
-    vmwrite(VMCS_CR4_MASK, VMX_CR4_MASK);
+    /* The types in shadow tables are the kernel's. */
+    vmwrite64(VMCS_GUEST_PAT, vmx_ept ? PAT_RESET : rdmsr(MSR_PAT));
     vmwrite(VMCS_GUEST_CR0, CR0_NE);
     vmwrite(VMCS_GUEST_CR4, CR4_VMXE);
     vmwrite(VMCS_GUEST_DR7, 0x400);

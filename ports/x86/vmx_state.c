@@ -16,7 +16,7 @@ enum {
     ACCESS_UNUSABLE = 1 << 16
 };
 #define PRIMARY_ALWAYS (PRIMARY_HLT | PRIMARY_IO_BITMAP | PRIMARY_MSR_BITMAP | PRIMARY_SECONDARY)
-#define SECONDARY_ALWAYS (SECONDARY_EPT | SECONDARY_UNRESTRICTED)
+#define PRIMARY_VTLB (PRIMARY_INVLPG | PRIMARY_CR3_LOAD | PRIMARY_CR3_STORE)
 
 static bool field_is_64(uint16_t field) { return (field & 0x6000) == 0x2000; }
 
@@ -46,19 +46,27 @@ static void vmcs_write(struct vcpu *vcpu, const struct state_place *place, uint6
 
 static void registers_save(struct vmx *vmx, struct nova_state *state)
 {
-    state->cr0 = (vmread(VMCS_GUEST_CR0) & ~VMX_CR0_MASK) | (vmread(VMCS_CR0_SHADOW) & VMX_CR0_MASK);
+    state->cr0 = (vmread(VMCS_GUEST_CR0) & ~vmx_cr0_mask) | (vmread(VMCS_CR0_SHADOW) & vmx_cr0_mask);
     state->cr4 = (vmread(VMCS_GUEST_CR4) & ~VMX_CR4_MASK) | (vmread(VMCS_CR4_SHADOW) & VMX_CR4_MASK);
     state->cr2 = vmx->cr2;
 }
 
-static void registers_load(struct vmx *vmx, const struct nova_state *state)
+/* Control registers and EFER, as far as mtd names them; what the table wrote of them does not count. */
+static void registers_load(struct vmx *vmx, const struct nova_state *state, word mtd)
 {
-    word cr0 = READ_ONCE(state->cr0), cr4 = READ_ONCE(state->cr4);
-    vmwrite(VMCS_GUEST_CR0, (cr0 & ~(CR0_NW | CR0_CD)) | CR0_NE);
-    vmwrite(VMCS_CR0_SHADOW, cr0);
-    vmwrite(VMCS_GUEST_CR4, cr4 | CR4_VMXE);
-    vmwrite(VMCS_CR4_SHADOW, cr4);
-    vmx->cr2 = READ_ONCE(state->cr2);
+    struct vtlb_hardware guest = vmx_guest_get(vmx);
+    if (mtd & NOVA_MTD_CR) {
+        guest.cr0 = READ_ONCE(state->cr0);
+        guest.cr3 = READ_ONCE(state->cr3);
+        guest.cr4 = READ_ONCE(state->cr4);
+        vmx->cr2 = READ_ONCE(state->cr2);
+    }
+#ifdef __x86_64__
+    if (mtd & NOVA_MTD_EFER)
+        guest.efer = READ_ONCE(state->efer);
+#endif
+    vmx_guest_set(vmx, guest.cr0, guest.cr3, guest.cr4, guest.efer);
+    vmx->long_bad = guest.efer & EFER_LMA && !vmx->vcpu.vtlb.on && (~guest.cr0 & (CR0_PG | CR0_PE) || !(guest.cr4 & CR4_PAE));
 }
 
 #ifdef __x86_64__
@@ -85,6 +93,8 @@ void vmx_save(struct frame *frame, struct nova_state *state, word mtd, unsigned 
     }
     if (mtd & NOVA_MTD_CR)
         registers_save(vmx, state);
+    if (vcpu->vtlb.on)
+        vcpu_vtlb_save(vcpu, state, mtd, 0);
     if (mtd & NOVA_MTD_INJ)
         state->inj = event >= NOVA_VM_INVALID_STATE || event == REASON_INVALID_STATE ? vcpu->inject : vcpu->interrupted;
 #ifdef __x86_64__
@@ -99,14 +109,22 @@ void vmx_save(struct frame *frame, struct nova_state *state, word mtd, unsigned 
 
 void vmx_controls_set(struct vmx *vmx, uint32_t primary, uint32_t secondary)
 {
-    primary = (primary & PRIMARY_MAY) | PRIMARY_ALWAYS;
+    bool vtlb = vmx->vcpu.vtlb.on;
+    vmx->vcpu.control[0] = primary;
+    vmx->vcpu.control[1] = secondary;
+    primary = (primary & PRIMARY_MAY) | PRIMARY_ALWAYS | (vtlb ? PRIMARY_VTLB : 0);
     /* Without a shadow CR8 would be that of the host, which a guest could close to interrupts. */
     if (!(primary & PRIMARY_TPR_SHADOW & vmx_primary.may))
         primary |= PRIMARY_CR8_LOAD | PRIMARY_CR8_STORE;
     vmx->primary = (primary | vmx_primary.must) & vmx_primary.may;
-    secondary = (secondary & SECONDARY_MAY) | SECONDARY_ALWAYS | (boot_info.options.novpid ? 0 : SECONDARY_VPID);
+    secondary = (secondary & SECONDARY_MAY) | (boot_info.options.novpid ? 0 : SECONDARY_VPID);
+    if (vtlb)
+        secondary &= ~(uint32_t)SECONDARY_INVPCID; /* then it is #UD: the vTLB has no process contexts */
+    else
+        secondary |= SECONDARY_EPT | (vmx_unrestricted ? SECONDARY_UNRESTRICTED : 0);
     vmx->secondary = (secondary | vmx_secondary.must) & vmx_secondary.may;
-    vmwrite(VMCS_SECONDARY, vmx->secondary);
+    if (vmx_primary.may & PRIMARY_SECONDARY)
+        vmwrite(VMCS_SECONDARY, vmx->secondary);
 }
 
 void vmx_load(struct frame *frame, const struct nova_state *state, word mtd)
@@ -121,8 +139,8 @@ void vmx_load(struct frame *frame, const struct nova_state *state, word mtd)
         vmwrite(VMCS_GUEST_IP, READ_ONCE(state->ip));
         vcpu->injected_length = (uint8_t)READ_ONCE(state->inst_len);
     }
-    if (mtd & NOVA_MTD_CR)
-        registers_load(vmx, state);
+    if (mtd & (NOVA_MTD_CR | NOVA_MTD_EFER))
+        registers_load(vmx, state, mtd);
     if (mtd & (NOVA_MTD_CR | NOVA_MTD_EFER | NOVA_MTD_PDPTE))
         vcpu->tag = 0;
     if (mtd & NOVA_MTD_CTRL) {
@@ -136,10 +154,6 @@ void vmx_load(struct frame *frame, const struct nova_state *state, word mtd)
         vcpu->nmi_window = inject & INJECT_NMI_WINDOW && vmx_primary.may & PRIMARY_NMI_WINDOW && vmx_pin.may & PIN_VIRTUAL_NMI;
     }
 #ifdef __x86_64__
-    if (mtd & NOVA_MTD_EFER) {
-        uint32_t entry = (uint32_t)vmread(VMCS_ENTRY) & ~(uint32_t)ENTRY_GUEST_64;
-        vmwrite(VMCS_ENTRY, entry | (vmread(VMCS_GUEST_EFER) & EFER_LMA ? ENTRY_GUEST_64 : 0));
-    }
     for (unsigned i = 0; mtd & NOVA_MTD_SYSCALL && i < sizeof msrs / sizeof msrs[0]; i++)
         vmx->msr[msrs[i].index].value = *(const volatile uint64_t *)((const char *)state + msrs[i].offset);
     if (mtd & NOVA_MTD_TPR) {

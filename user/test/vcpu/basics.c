@@ -29,7 +29,7 @@ static void registers_action(unsigned event, struct nova_utcb *utcb)
         check("hlt: bx", last_state.bx, 0x9abc);
         check("hlt: selector and base of cs", last_state.cs.selector | last_state.cs.base, 0);
         check("hlt: limit of ds", last_state.ds.limit, 0xffff);
-        check("hlt: cr0", last_state.cr0, 0x10);
+        check("hlt: cr0", last_state.cr0, REAL_CR0);
         guest_done();
     }
 }
@@ -88,6 +88,8 @@ static void divide_action(unsigned event, struct nova_utcb *utcb)
 {
     if (event == NOVA_VM_STARTUP) {
         state_real_mode(&utcb->state);
+        if (!has_real_mode)
+            state_vector(0, 0x17);
         return;
     }
     check("divide error: the guest's handler has run", event, EVENT_HLT);

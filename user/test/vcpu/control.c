@@ -33,7 +33,7 @@ void test_control(void)
     memset(&utcb->state, 0x5a, sizeof utcb->state);
     check("get state", nova_ec_get_state(vm_ec, NOVA_MTD_IP | NOVA_MTD_GPR_ACDB | NOVA_MTD_CR), 0);
     check("get state: ip", utcb->state.ip, CODE + 1);
-    check("get state: cr0", utcb->state.cr0, 0x10);
+    check("get state: cr0", utcb->state.cr0, REAL_CR0);
     check("get state: exit_reason", utcb->state.exit_reason, NOVA_VM_RECALL);
     check("get state: what was not asked for", utcb->state.si & 0xff, 0x5a);
     utcb->state.ip = CODE + 5;

@@ -7,12 +7,6 @@
 #define INJECT(type, vector) ((uint32_t)(1u << 31 | (type) << 8 | (vector)))
 enum { INTERRUPT = 0, NMI = 2, EXCEPTION = 3, WINDOW = 1 << 12 };
 
-static void vector_set(unsigned vector, unsigned offset)
-{
-    uint16_t entry[2] = {(uint16_t)(CODE + offset), 0};
-    memcpy(guest_memory + 4 * vector, entry, sizeof entry);
-}
-
 /* 0: jmp $; 2: mov bx,2222h; hlt */
 static const uint8_t handler[] = {0xeb, 0xfe, 0xbb, 0x22, 0x22, 0xf4};
 static uint32_t injection;
@@ -22,7 +16,7 @@ static void inject_action(unsigned event, struct nova_utcb *utcb)
     struct nova_state *s = &utcb->state;
     if (event == NOVA_VM_STARTUP) {
         state_real_mode(s);
-        vector_set(injection & 0xff, 2);
+        state_vector(injection & 0xff, 2);
         s->inj_info = injection;
         s->flags = 0x202;
         return;
@@ -41,7 +35,7 @@ static void window_action(unsigned event, struct nova_utcb *utcb)
     struct nova_state *s = &utcb->state;
     if (event == NOVA_VM_STARTUP) {
         state_real_mode(s);
-        vector_set(0x40, 8);
+        state_vector(0x40, 8);
     } else if (event == EVENT_CPUID) {
         state_skip(s, 2);
         s->inj = WINDOW;

@@ -6,7 +6,7 @@
 
 #include "vcpu.h"
 
-int is_svm, has_vtlb;
+int is_svm, has_vtlb, has_real_mode;
 unsigned test_cpu;
 uint8_t *guest_memory;
 nova_word vm_pd, vm_ec;
@@ -145,8 +145,9 @@ static int asked_for(const struct nova_hip *hip, const char *word)
 
 static int start(const struct nova_hip *hip, unsigned cpu)
 {
-    has_vtlb = asked_for(hip, "vtlb");
+    has_vtlb = asked_for(hip, "vtlb") || asked_for(hip, "noreal");
     is_svm = (hip->features & NOVA_FEATURE_SVM) != 0;
+    has_real_mode = is_svm || !has_vtlb;
     guest_memory = nova_map_physical(GUEST_PHYSICAL, (GUEST_PAGES + 1) * PAGE, NOVA_MEM_RWX);
     vm_pd = nova_selectors(1, 1);
     vm_ec = nova_selectors(4, 4);

@@ -31,7 +31,8 @@ enum { PAGE = 4096 };
 typedef void (*guest_action)(unsigned event, struct nova_utcb *utcb);
 
 extern int is_svm;
-extern int has_vtlb;           /* no nested paging: 'vtlb' is among the arguments */
+extern int has_vtlb;           /* guests without paging run on the vTLB: 'vtlb' or 'noreal' is among the arguments */
+extern int has_real_mode;      /* not with VMX on the vTLB */
 extern unsigned test_cpu;      /* where guests run */
 extern uint8_t *guest_memory;  /* GUEST_PAGES pages, then one more that tests map themselves */
 extern nova_word vm_pd, vm_ec; /* of the running guest */
@@ -57,8 +58,14 @@ void guest_counts(const char *name);
 /* From an action: the guest is not to go on; what the action was called with can be looked at in last_state. Does not return. */
 __attribute__((noreturn)) void guest_done(void);
 
-/* State of a processor in real mode at CODE with the intercepts that the tests need; goes into the reply. */
+/*
+ * State of a processor in real mode at CODE with the intercepts that the tests need; goes into the reply. Where there is no real mode: in protected mode with
+ * segments as in real mode. REAL_CR0: its CR0.
+ */
+#define REAL_CR0 (has_real_mode ? 0x10 : 0x11)
 void state_real_mode(struct nova_state *state);
+/* An interrupt or exception vector of such a guest leads to CODE + offset. */
+void state_vector(unsigned vector, unsigned offset);
 /* 32-bit protected mode without paging, flat. */
 void state_flat(struct nova_state *state);
 /* 64-bit mode with 2 MiB mapped 1:1 by tables at TABLES, DATA and 0 (x86_64). */
