@@ -145,7 +145,7 @@ static int asked_for(const struct nova_hip *hip, const char *word)
 
 static int start(const struct nova_hip *hip, unsigned cpu)
 {
-    has_vtlb = asked_for(hip, "vtlb") || asked_for(hip, "noreal");
+    has_vtlb = asked_for(hip, " vtlb") || asked_for(hip, "noreal");
     is_svm = (hip->features & NOVA_FEATURE_SVM) != 0;
     has_real_mode = is_svm || !has_vtlb;
     guest_memory = nova_map_physical(GUEST_PHYSICAL, (GUEST_PAGES + 1) * PAGE, NOVA_MEM_RWX);
@@ -173,8 +173,8 @@ static void tests(const struct nova_hip *hip, unsigned cpu)
             break;
         }
     monitor_on(cpu);
-    if (!asked_for(hip, "tame"))
-        test_garbage(asked_for(hip, "fuzz") ? 10000 : 1000);
+    if (!asked_for(hip, " tame"))
+        test_garbage(asked_for(hip, " fuzz") ? 10000 : 1000);
 }
 
 void nova_main(const struct nova_hip *hip, unsigned cpu)
