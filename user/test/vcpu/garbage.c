@@ -6,7 +6,8 @@
 #include "vcpu.h"
 
 static uint64_t seed = 0x9e3779b97f4a7c15;
-static unsigned left;
+static unsigned left, ready;
+enum { TRAP_FLAG = 1 << 27 }; /* of VMX: SDM vol. 3, 25.5.2 */
 
 static uint64_t random_word(void)
 {
@@ -36,9 +37,13 @@ static void state_random(struct nova_state *state)
         scramble((char *)&state->ip + (uint32_t)(random_word() >> 11) % (uint32_t)(size / 4) * 4, 4);
     if (random_word() >> 9 & 1)
         state->ctrl[1] |= 1; /* most are to get past the VMRUN intercept */
-    if (!is_svm)
-        state->flags |= 0x200; /* Bochs: a guest that enters with interrupts off and spins is not interrupted */
-    state->mtd = random_word() >> 30 & 7 ? mtd : (nova_word)random_word();
+    /* Bochs: a guest that spins with interrupts off is not interrupted. So each instruction exits where the processor can do that, and else it enters with interrupts on. */
+    if (!is_svm) {
+        state->flags |= 0x200;
+        state->ctrl[0] |= TRAP_FLAG;
+    }
+    state->mtd = random_word() >> 30 & 7 || !ready ? mtd : (nova_word)random_word();
+    ready = 1;
 }
 
 static void action(unsigned event, struct nova_utcb *utcb)
