@@ -13,7 +13,8 @@ class Guest:
     arguments: str = ""    # of its module
 
 
-GUESTS = [Guest("real", "real"), Guest("flat"), Guest("steps", "step")]
+GUESTS = [Guest("real", "real"), Guest("flat"), Guest("steps", "step"), Guest("two_level"), Guest("pae"), Guest("long", "64"),
+          Guest("pair_two_level", arguments="vcpus=2"), Guest("pair_pae", arguments="vcpus=2"), Guest("pair_long", "64", "vcpus=2")]
 
 
 @dataclass(frozen=True)

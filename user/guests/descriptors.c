@@ -4,7 +4,7 @@
  */
 #include "guest.h"
 
-enum { TSS_SIZE = 104, TSS_TYPE = 0x89, SP0 = 4 };
+enum { TSS_SIZE = 104, TSS_TYPE = 0x89, SP0 = 4, MAP = 102 };
 
 uint64_t gdt[GDT] __attribute__((aligned(8))) = {
     [CODE / 8] = BITS == 64 ? 0x00af9b000000ffff : 0x00cf9b000000ffff,
@@ -14,6 +14,7 @@ uint64_t gdt[GDT] __attribute__((aligned(8))) = {
     [USER_CODE_64 / 8] = 0x00affb000000ffff,
 };
 uint8_t tss[TSS_SIZE] __attribute__((aligned(8)));
+volatile word user_by_sysret;
 uint8_t user_stack[4096] __attribute__((aligned(4096)));
 static uint8_t trap_stack[8192] __attribute__((aligned(16)));
 
@@ -35,6 +36,7 @@ void descriptors_init(void)
     } __attribute__((packed)) pointer = {sizeof gdt - 1, (word)gdt};
     *(word *)(tss + SP0) = (word)(trap_stack + sizeof trap_stack);
     *(uint32_t *)(tss + 8) = BITS == 64 ? *(uint32_t *)(tss + 8) : DATA;
+    *(uint16_t *)(tss + MAP) = TSS_SIZE; /* user code has no ports */
     descriptor_set(TSS, (word)tss, TSS_SIZE - 1, TSS_TYPE);
     __asm__ volatile("lgdt %0" : : "m"(pointer));
 #if BITS == 64

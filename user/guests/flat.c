@@ -9,5 +9,8 @@ void guest_main(void)
     test_interrupts();
     test_ports();
     test_processor();
+    test_fpu();
+    test_user();
+    test_task();
     finish();
 }

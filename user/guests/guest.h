@@ -76,7 +76,10 @@ void descriptor_set(unsigned selector, word base, uint32_t limit, unsigned type)
 
 /* Runs code with user rights until it traps: the trap is in `trap` (user*.S). */
 void user_run(void (*entry)(void), void *stack_top);
+extern volatile word user_by_sysret; /* not 0: by SYSRET or SYSEXIT instead of IRET */
 extern uint8_t user_stack[4096];
+void *memset(void *to, int value, size_t n);
+void *memcpy(void *to, const void *from, size_t n);
 
 /* The tests. */
 void test_exceptions(void);

@@ -86,20 +86,22 @@ static void masks(void)
 
 static void clock(void)
 {
-    irq_counts[CLOCK] = 0;
+    unsigned sum = 0;
     unmask(CLOCK);
     outb(CMOS, 0x0b);
     uint8_t b = inb(CMOS + 1);
     outb(CMOS, 0x0b);
     outb(CMOS + 1, b | 0x40);
     for (unsigned i = 0; i < 3; i++) {
-        wait_for(CLOCK, i + 1, 1);
+        irq_counts[CLOCK] = 0;
+        wait_for(CLOCK, 1, 1);
+        sum += irq_counts[CLOCK];
         outb(CMOS, 0x0c);
         check("clock: periodic", inb(CMOS + 1) & 0xc0, 0xc0);
     }
     outb(CMOS, 0x0b);
     outb(CMOS + 1, b);
-    check("clock: three interrupts through the second PIC", irq_counts[CLOCK] >= 3, 1);
+    check("clock: three interrupts through the second PIC", sum >= 3, 1);
 }
 
 static void serial(void)

@@ -9,9 +9,6 @@ enum { COM1 = 0x3f8, LINE_STATUS = 5, EMPTY = 0x20 };
 static unsigned checks, failures;
 const char *command_line = "";
 
-void *memset(void *to, int value, size_t n);
-void *memcpy(void *to, const void *from, size_t n);
-
 void *memset(void *to, int value, size_t n)
 {
     volatile char *at = to;

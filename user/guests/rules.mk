@@ -3,7 +3,7 @@
 # Guests of user/vmm, the same for both kinds of host: build/out/ARCH/user/guests/NAME. BITS: mode that the C code is compiled for; FORMAT: flat image, ELF file, or
 # multiboot, an ELF file with a Multiboot 1 header; kludge, an image that only its Multiboot header describes; PAGING: what the start code switches on.
 
-GUESTS := real flat steps
+GUESTS := real flat steps two_level pae long pair_two_level pair_pae pair_long
 REPORT := report traps
 COMMON := exceptions step interrupts ports processor
 real_BITS := 16
@@ -11,13 +11,36 @@ real_FORMAT := flat
 real_PARTS := real stubs16 $(REPORT) $(COMMON)
 flat_BITS := 32
 flat_FORMAT := elf
-flat_PARTS := flat stubs32 descriptors $(REPORT) $(COMMON)
+flat_PARTS := flat stubs32 descriptors $(REPORT) $(COMMON) fpu user task
 
 steps_BITS := 32
 steps_FORMAT := elf
 steps_PARTS := steps step stubs32 descriptors $(REPORT)
+two_level_BITS := 32
+two_level_FORMAT := multiboot
+two_level_DEFINES := -DMULTIBOOT
+two_level_PARTS := all stubs32 descriptors $(REPORT) $(COMMON) fpu user task paging pages
+pae_BITS := 32
+pae_FORMAT := multiboot
+pae_DEFINES := -DMULTIBOOT -DPAE
+pae_PARTS := $(two_level_PARTS)
+long_BITS := 64
+long_FORMAT := kludge
+long_PARTS := all stubs64 descriptors $(REPORT) $(COMMON) fpu user paging pages
+PAIR := pair two descriptors $(REPORT) paging
+pair_two_level_BITS := 32
+pair_two_level_FORMAT := multiboot
+pair_two_level_DEFINES := -DMULTIBOOT
+pair_two_level_PARTS := $(PAIR) stubs32
+pair_pae_BITS := 32
+pair_pae_FORMAT := multiboot
+pair_pae_DEFINES := -DMULTIBOOT -DPAE
+pair_pae_PARTS := $(PAIR) stubs32
+pair_long_BITS := 64
+pair_long_FORMAT := kludge
+pair_long_PARTS := $(PAIR) stubs64
 
-GUEST_FLAGS := $(filter-out -m64 -m32 -march=% -mno-red-zone -O2,$(CFLAGS)) -Os -march=i686 -fno-tree-loop-distribute-patterns -fno-builtin
+GUEST_FLAGS := $(filter-out -m64 -m32 -march=% -mno-red-zone -O2,$(CFLAGS)) -Os -march=i686 -fno-builtin $(if $(findstring clang,$(CC)),,-fno-tree-loop-distribute-patterns)
 GUEST_FLAGS_16 := -m16
 GUEST_FLAGS_32 := -m32
 GUEST_FLAGS_64 := -m64 -mno-red-zone -march=x86-64
@@ -35,7 +58,7 @@ $(OUT)/obj/guests/$(1)/%.o: user/guests/%.c $(OUT)/obj/flags
 $(OUT)/obj/guests/$(1)/%.o: user/guests/%.S $(OUT)/obj/flags
 	$$(call say,AS,guests/$(1)/$$*.S)
 	@mkdir -p $$(@D)
-	$$(Q)$(CC) $(GUEST_FLAGS) $(if $(filter 64,$($(1)_BITS)),-m64,-m32) -DBITS=$($(1)_BITS) $($(1)_DEFINES) -MMD -MP -c -o $$@ $$<
+	$$(Q)$(CC) $(GUEST_FLAGS) $(if $(filter 64,$($(1)_BITS)),-m64 -march=x86-64,-m32) -DBITS=$($(1)_BITS) $($(1)_DEFINES) -MMD -MP -c -o $$@ $$<
 $(OUT)/obj/guests/$(1)/image: $(addprefix $(OUT)/obj/guests/$(1)/,$(addsuffix .o,$($(1)_PARTS))) $(TOP)/user/guests/real.ld $(TOP)/user/guests/flat.ld
 	$$(Q)$$(LD) $(GUEST_LINK_$($(1)_BITS)) -static -nostdlib --no-warn-rwx-segments --build-id=none -z max-page-size=4096 -z noexecstack -o $$@ $$(filter %.o,$$^)
 $(OUT)/guests/$(1): $(OUT)/obj/guests/$(1)/image

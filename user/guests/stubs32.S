@@ -59,6 +59,8 @@ user_run:
     push %esi
     push %edi
     mov %esp, user_sp
+    cmpl $0, user_by_sysret
+    jne 1f
     push $0x23
     push %edx
     push $2
@@ -68,6 +70,12 @@ user_run:
     mov %eax, %ds
     mov %eax, %es
     iret
+1:  mov %edx, %ecx
+    mov %eax, %edx
+    mov $0x23, %eax
+    mov %eax, %ds
+    mov %eax, %es
+    sysexit
 
     .globl user_back
 user_back:
@@ -81,7 +89,40 @@ user_back:
     pop %ebp
     ret
 
+/* The second virtual CPU, flat: the first one's tables, its own stack. */
+    .globl second_start
+second_start:
+    cld
+    mov $second_stack_end, %esp
+    mov second_cr4, %eax
+    mov %eax, %cr4
+    mov second_cr3, %eax
+    mov %eax, %cr3
+    mov second_cr0, %eax
+    mov %eax, %cr0
+    lgdt second_gdt
+    lidt second_idt
+    ljmp $0x08, $1f
+1:  mov $0x10, %eax
+    mov %eax, %ds
+    mov %eax, %es
+    mov %eax, %ss
+    call *second_entry
+2:  hlt
+    jmp 2b
+
     .bss
+    .balign 8
+    .globl second_cr0, second_cr3, second_cr4, second_gdt, second_idt, second_entry
+second_cr0: .long 0
+second_cr3: .long 0
+second_cr4: .long 0
+second_entry: .long 0
+second_gdt: .skip 8
+second_idt: .skip 8
+    .balign 16
+    .skip 8192
+second_stack_end:
 user_sp:
     .long 0
     .balign 16

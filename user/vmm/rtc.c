@@ -64,7 +64,7 @@ static uint8_t field(const struct rtc *rtc, unsigned index)
     case MINUTE: return (uint8_t)minute;
     case HOUR: return (uint8_t)hour;
     case WEEKDAY: return 7; /* a Saturday */
-    case DAY: return (uint8_t)(1 + time % 31);
+    case DAY: return (uint8_t)(1 + (uint32_t)time % 31);
     case MONTH: return 1;
     case CENTURY: return 20;
     default: return 0;
