@@ -47,14 +47,12 @@ static unsigned ec_recall(struct cpu *cpu, struct ec *ec, struct ec *target, boo
         __atomic_store_n(&successor->recall, true, __ATOMIC_RELAXED);
         cpu_post(successor->cpu, PENDING_CHECK);
     }
-    if (target->cpu != cpu) {
+    /* One that is running on its CPU at this very moment: its state is not to be had. That CPU hears of the recall only after this has been seen. */
+    bool elsewhere = target->cpu != cpu, running = elsewhere && __atomic_load_n(&target->cpu->current, __ATOMIC_ACQUIRE) == target;
+    unsigned status = !fetch ? NOVA_SUCCESS : running ? NOVA_COM_TIM : ec_fetch(ec, target);
+    if (elsewhere)
         cpu_post(target->cpu, PENDING_CHECK);
-        /* It may be running at this very moment: its state is not to be had. */
-        return fetch && __atomic_load_n(&target->cpu->current, __ATOMIC_ACQUIRE) == target ? NOVA_COM_TIM
-               : fetch                                                                     ? ec_fetch(ec, target)
-                                                                                           : NOVA_SUCCESS;
-    }
-    return fetch ? ec_fetch(ec, target) : NOVA_SUCCESS;
+    return status;
 }
 
 /* The virtual CPU does not run: its CPU runs the caller. Its last event, as long as that waits for a reply, otherwise as a recall would deliver it. */

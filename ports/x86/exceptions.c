@@ -38,7 +38,7 @@ static word fault_address(void)
     return address;
 }
 
-/* The thread uses the FPU for the first time, or for the first time since its state was replaced. */
+/* The thread uses the FPU for the first time, since its state was replaced, or, with fpu_lazy, since it left the CPU. */
 static bool fpu_take(struct x86_cpu *cpu)
 {
     struct frame *frame = cpu->frame;
@@ -46,7 +46,7 @@ static bool fpu_take(struct x86_cpu *cpu)
         return false;
     fpu_on();
     fpu_load(frame->fpu);
-    frame->fpu_used = 1;
+    frame->fpu_used |= FPU_USED;
     cpu->fpu_owner = frame;
     return true;
 }

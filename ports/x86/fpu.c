@@ -37,6 +37,8 @@ _Static_assert(offsetof(struct fpu_area, mxcsr) == 24 && offsetof(struct fpu_are
 
 enum { FXSAVE_SIZE = 512, HEADER_SIZE = 64, MXCSR_INITIAL = 0x1f80, CONTROL_INITIAL = 0x37f };
 
+/* The initial state. No component is present: none of those behind the header is read (SDM vol. 1, 13.8). */
+static struct fpu_area clean __attribute__((aligned(64)));
 static uint32_t xcr0, mxcsr_mask;
 static size_t area_size;
 static bool leaks; /* FXRSTOR leaves the last exception's pointers of another thread (AMD APM vol. 2, 11.4.4.3) */
@@ -75,16 +77,23 @@ bad:
     return false;
 }
 
-void fpu_load(void *area)
+static bool load(const void *area)
 {
     static const uint32_t zero = 0;
     if (leaks)
         asm volatile("fnclex; emms; fildl %0" : : "m"(zero));
-    if (!restore(area)) {
+    return restore(area);
+}
+
+void fpu_load(void *area)
+{
+    if (!load(area)) {
         fpu_init(area);
         restore(area);
     }
 }
+
+void fpu_clean(void) { load(&clean); }
 
 void fpu_import(void *area, const void *image, size_t size)
 {
@@ -142,6 +151,8 @@ static void boot_cpu_init(void)
     if (!mxcsr_mask)
         mxcsr_mask = 0xffbf; /* SDM vol. 1, 11.6.6 */
     leaks = cpu_vendor() == VENDOR_AMD && !(cpuid(0x80000008, 0).b & 4);
+    clean.control = CONTROL_INITIAL;
+    clean.mxcsr = MXCSR_INITIAL;
     area_size = FXSAVE_SIZE;
     if (!feature(FEATURE_XSAVE))
         return;
@@ -167,5 +178,6 @@ void fpu_cpu_init(void)
         boot_cpu_init();
     if (feature(FEATURE_XSAVE))
         asm volatile("xsetbv" : : "c"(0), "a"(xcr0), "d"(0));
+    fpu_clean();
     fpu_off();
 }

@@ -19,6 +19,12 @@ void fpu_cpu_init(void);
 void fpu_off(void);
 void fpu_on(void);
 
+/* frame->fpu_used: there is state in the registers or to be loaded when the thread runs next / the state is loaded whenever it runs (virtual CPUs). */
+enum { FPU_USED = 1, FPU_ALWAYS = 2 };
+
+/* Gives all registers their initial values: nothing of a thread stays where another one could guess it. The FPU is on. */
+void fpu_clean(void);
+
 /* Between registers and area; the FPU is on. A damaged area (not possible by user space) loads as the initial state. */
 void fpu_save(void *area);
 void fpu_load(void *area);

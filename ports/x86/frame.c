@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Register frames as core sees them (hal/frame.h): a new thread's frame, transfer of state between frame and UTCB by MTD, change of threads. The
- * FPU belongs to cpu->fpu_owner; a thread that leaves the CPU always has its state in memory, so that nothing of a dead thread stays behind.
+ * FPU belongs to cpu->fpu_owner; a thread that leaves the CPU always has its state in memory, so that nothing of a dead thread stays behind, and the registers are
+ * clean while the FPU is off. With the option fpu_lazy the state of a thread comes back by #NM, otherwise when the thread runs again.
  */
 #include "hal/frame.h"
 
 #include "core/lib/bits.h"
 #include "core/lib/string.h"
+#include "hal/boot_info.h"
 #include "ports/x86/cpu_local.h"
 #include "ports/x86/fpu.h"
 #include "registers.h"
@@ -69,6 +71,14 @@ void frame_state_save(struct frame *frame, struct nova_state *state, word mtd, w
     }
 }
 
+/* The state is in memory: nobody owns the FPU. */
+static void fpu_release(struct x86_cpu *cpu)
+{
+    fpu_clean();
+    fpu_off();
+    cpu->fpu_owner = 0;
+}
+
 void frame_state_load(struct frame *frame, const struct nova_state *state, word mtd)
 {
     for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
@@ -78,12 +88,10 @@ void frame_state_load(struct frame *frame, const struct nova_state *state, word 
         frame->flags = (*(const volatile word *)&state->flags & FLAGS_USER) | FLAGS_FIXED | FLAGS_INTERRUPT;
     if (mtd & NOVA_MTD_FPU && frame->fpu) {
         struct x86_cpu *cpu = x86_cpu_self();
-        if (cpu->fpu_owner == frame) {
-            cpu->fpu_owner = 0;
-            fpu_off();
-        }
+        if (cpu->fpu_owner == frame)
+            fpu_release(cpu);
         fpu_import(frame->fpu, state->fpu, fpu_room());
-        frame->fpu_used = 1;
+        frame->fpu_used |= FPU_USED;
     }
     frame->resume = RESUME_FULL;
 }
@@ -93,8 +101,7 @@ void frame_move(struct frame *from, struct frame *to)
     struct x86_cpu *cpu = x86_cpu_self();
     if (cpu->fpu_owner == from) {
         fpu_save(from->fpu);
-        fpu_off();
-        cpu->fpu_owner = 0;
+        fpu_release(cpu);
     }
     *to = *from;
     from->fpu = 0;
@@ -105,17 +112,19 @@ void frame_switch(struct frame *from, struct frame *to)
 {
     struct x86_cpu *cpu = x86_cpu_self();
     struct frame *owner = cpu->fpu_owner;
+    bool lazy = boot_info.options.fpu_lazy;
     (void)from; /* is the owner, or there is none */
     if (owner == to)
         return;
-    if (owner)
+    if (owner) {
         fpu_save(owner->fpu);
-    if (to->fpu_used) {
+        if (lazy)
+            owner->fpu_used &= ~(uint32_t)FPU_USED; /* it says so again by #NM */
+    }
+    if (to->fpu_used & (lazy ? FPU_ALWAYS : FPU_ALWAYS | FPU_USED)) {
         fpu_on();
         fpu_load(to->fpu);
         cpu->fpu_owner = to;
-    } else if (owner) {
-        fpu_off();
-        cpu->fpu_owner = 0;
-    }
+    } else if (owner)
+        fpu_release(cpu);
 }

@@ -71,7 +71,7 @@ struct vcpu *vcpu_start(struct frame *frame, void *area, struct mmu *mmu)
     vcpu->xcr0 = 1;
     frame->reg[REG_VCPU] = (word)vcpu;
     frame->resume = RESUME_VCPU;
-    frame->fpu_used = 1; /* its FPU is loaded whenever it runs */
+    frame->fpu_used = FPU_ALWAYS;
     return vcpu;
 }
 

@@ -54,12 +54,19 @@ static const uint8_t fpu[] = {0xdb, 0xe3, 0x68, 0x7f, 0x02, 0x00, 0x00, 0xd9, 0x
 
 static void fpu_action(unsigned event, struct nova_utcb *utcb)
 {
+    static const uint16_t mine = 0x17f;
     struct nova_state *s = &utcb->state;
+    uint16_t now;
+    __asm__ volatile("fnstcw %0" : "=m"(now));
     if (event == NOVA_VM_STARTUP)
         state_flat(s);
-    else if (event == EVENT_CPUID)
+    else if (event == EVENT_CPUID) {
+        check("fpu: the monitor does not see the guest's", now, 0x37f);
+        __asm__ volatile("fldcw %0" : : "m"(mine));
         state_skip(s, 2);
-    else {
+    } else {
+        check("fpu: nor the guest the monitor's", now, mine);
+        __asm__ volatile("fninit");
         check("fpu: control word", last_state.ax & 0xffff, 0x27f);
         guest_done();
     }
