@@ -152,12 +152,16 @@ static bool window_open(const struct vcpu *vcpu, const struct vmcb *vmcb)
     return vcpu->window && vmcb->flags & 0x200 && !(vmcb->shadow & SHADOW_ACTIVE) && !(vcpu->inject & INJECT_VALID);
 }
 
-uint64_t svm_interrupted_again(const struct vcpu *vcpu)
+/*
+ * The delivery that the exit interrupted, as it can be put up for injection again: what had been injected, and #DB after an instruction. Everything else is the doing
+ * of the instruction at IP, which does it again: an injected software interrupt would have to know the next IP, and Bochs (2.7) takes the last exception for it.
+ */
+static uint64_t interrupted_again(const struct vcpu *vcpu)
 {
-    enum { BREAKPOINT = 3, OVERFLOW = 4 };
-    unsigned type = (vcpu->interrupted & INJECT_TYPE) >> 8, vector = vcpu->interrupted & INJECT_VECTOR;
-    bool software = type == INJECT_SOFTWARE || (type == INJECT_EXCEPTION && (vector == BREAKPOINT || vector == OVERFLOW));
-    return software ? 0 : vcpu->interrupted;
+    enum { DEBUG = 1 };
+    uint64_t event = vcpu->interrupted;
+    bool trap = (event & INJECT_TYPE) == INJECT_EXCEPTION << 8 && (event & INJECT_VECTOR) == DEBUG;
+    return event == (vcpu->inject & INJECT_FIELDS) || trap ? event : 0;
 }
 
 /* The vTLB's registers take the place of the guest's. False = the guest cannot run: *exit is what to do. */
@@ -222,12 +226,13 @@ static struct frame *svm_exit(struct x86_cpu *cpu)
     if (code == EXIT_INVALID)
         return kernel_vcpu_exit(cpu->core, NOVA_VM_INVALID_STATE, 0); /* what was to be injected still is */
     vcpu->interrupted = vmcb->exit_interrupted & INJECT_VALID ? vmcb->exit_interrupted & INJECT_FIELDS : 0;
+    uint64_t again = interrupted_again(vcpu);
     vcpu->inject = 0;
     switch (code) {
     case EXIT_INTR:
     case EXIT_NMI:
-    case EXIT_INIT: vcpu->inject = svm_interrupted_again(vcpu); return 0; /* NMIs have come when the stub set GIF */
-    case EXIT_EXCEPTION ... EXIT_EXCEPTION + 31: vcpu->inject = svm_interrupted_again(vcpu); break;
+    case EXIT_INIT: vcpu->inject = again; return 0; /* NMIs have come when the stub set GIF */
+    case EXIT_EXCEPTION ... EXIT_EXCEPTION + 31: vcpu->inject = again; break;
     }
     if (vcpu->vtlb.on && code <= EXIT_LAST) {
         struct frame *handled = svm_vtlb_exit(cpu, vcpu, (unsigned)code);

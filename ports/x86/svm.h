@@ -113,12 +113,6 @@ _Static_assert(offsetof(struct vmcb, io_bitmap) == 0x40 && offsetof(struct vmcb,
 /* The processor says what CR accesses and INVLPG are about. Fixed at boot. */
 extern bool svm_decode_assists;
 
-/*
- * The delivery that an exit interrupted, as it can be put up for injection again: 0 for software interrupts and INT3 and INTO, whose instructions are executed
- * again instead (IP is still there, and injection would need the next one).
- */
-uint64_t svm_interrupted_again(const struct vcpu *vcpu);
-
 /* svm_vtlb.c: an exit of a guest on the vTLB; 0 = it is no business of the vTLB. And the event for memory that the vTLB does not find. */
 struct frame *svm_vtlb_exit(struct x86_cpu *cpu, struct vcpu *vcpu, unsigned code);
 struct frame *svm_vtlb_memory(struct x86_cpu *cpu, struct vcpu *vcpu);

@@ -142,9 +142,11 @@ static struct frame *page_fault(struct x86_cpu *cpu, struct vcpu *vcpu, struct v
 {
     struct vtlb *vtlb = &vcpu->vtlb;
     vtlb->strict = vtlb->cr4 & CR4_SMAP && (vmcb->cpl == 3 || !(vmcb->flags & FLAGS_AC));
-    vcpu->inject = svm_interrupted_again(vcpu);
     switch (vtlb_miss(vtlb, (word)vmcb->exit_info[1], (unsigned)vmcb->exit_info[0])) {
-    case VTLB_FAULT: vmcb->cr2 = vmcb->exit_info[1]; return raise(cpu, vcpu, vtlb->fault_vector, vtlb->fault_error);
+    case VTLB_FAULT:
+        vmcb->cr2 = vmcb->exit_info[1];
+        asm volatile("mov %0, %%cr2" : : "r"((word)vmcb->cr2)); /* Bochs 2.7 does not load it */
+        return raise(cpu, vcpu, vtlb->fault_vector, vtlb->fault_error);
     case VTLB_MEMORY: return svm_vtlb_memory(cpu, vcpu);
     default: return vcpu->frame;
     }
