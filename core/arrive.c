@@ -55,6 +55,8 @@ void ec_leave(struct cpu *cpu, struct ec *ec)
     ec_leave_chain(cpu, ec);
     if (cursor_parked(&ec->cursor))
         cursor_drop(&ec->cursor);
+    if (ec->making)
+        object_discard(cpu, &ec->making->object);
     if (ec->successor)
         remains_drop(cpu, ec);
     if (ec->notice)

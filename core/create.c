@@ -22,19 +22,14 @@ static unsigned object_publish(struct cpu *cpu, struct ec *ec, word selector, st
     enum object_insert inserted = object_space_insert(&ec->pd->spaces.objects, selector, object, permissions);
     if (inserted == OBJECT_INSERTED)
         return NOVA_SUCCESS;
-    object_name(object);
-    object_unname(cpu, object);
+    object_discard(cpu, object);
     return inserted == OBJECT_OCCUPIED ? NOVA_BAD_CAP : NOVA_QUO_OOM;
 }
 
-unsigned hypercall_create_pd(struct cpu *cpu, struct ec *ec, word *arg)
+/* A PD with its quota, but without name and capabilities. */
+static unsigned pd_make(struct cpu *cpu, struct pd *parent, word quota, struct pd **result)
 {
-    word selector = arg_selector(arg), half = 4 * sizeof(word);
-    word lower = arg[3] & (((word)1 << half) - 1), upper = arg[3] >> half;
-    struct capability cap = object_space_lookup(&ec->pd->spaces.objects, arg[1]);
-    if (!selector_free(ec, selector) || !cap.object || !object_is(cap.object, &pd_type) || !(cap.permissions & NOVA_PD_CREATE_PD))
-        return NOVA_BAD_CAP;
-    struct pd *parent = CONTAINER(cap.object, struct pd, object);
+    word half = 4 * sizeof(word), lower = quota & (((word)1 << half) - 1), upper = quota >> half;
     if (lower > upper)
         return NOVA_BAD_PAR;
     if (!pd_pay(parent))
@@ -44,19 +39,40 @@ unsigned hypercall_create_pd(struct cpu *cpu, struct ec *ec, word *arg)
         object_unref(cpu, &parent->object);
         return NOVA_QUO_OOM;
     }
-    unsigned status = quota_move(&parent->account.quota, &pd->account.quota, upper) ? NOVA_SUCCESS : NOVA_BAD_PAR;
     pd->account.quota.lower = lower;
+    if (!quota_move(&parent->account.quota, &pd->account.quota, upper)) {
+        object_discard(cpu, &pd->object);
+        return NOVA_BAD_PAR;
+    }
+    *result = pd;
+    return NOVA_SUCCESS;
+}
+
+unsigned hypercall_create_pd(struct cpu *cpu, struct ec *ec, word *arg)
+{
+    word selector = arg_selector(arg), result, window = nova_crd(NOVA_CRD_OBJ, 0, 31, NOVA_PERM_ALL);
+    struct capability cap = object_space_lookup(&ec->pd->spaces.objects, arg[1]);
+    struct pd *pd = ec->making;
+    unsigned status = NOVA_SUCCESS, budget = TRANSFER_BUDGET;
+    if (!selector_free(ec, selector) || !cap.object || !object_is(cap.object, &pd_type) || !(cap.permissions & NOVA_PD_CREATE_PD))
+        status = NOVA_BAD_CAP;
+    else if (!pd)
+        status = pd_make(cpu, CONTAINER(cap.object, struct pd, object), arg[3], &pd);
     if (status == NOVA_SUCCESS && nova_crd_type(arg[2]) == NOVA_CRD_OBJ) {
-        word result, window = nova_crd(NOVA_CRD_OBJ, 0, 31, NOVA_PERM_ALL);
-        struct transfer_order order = {&ec->pd->spaces, &pd->spaces, arg[2], 0, window};
+        struct transfer_order order = {&ec->pd->spaces, &pd->spaces, arg[2], 0, window, ec->moved.at, &budget, &ec->cursor};
         status = space_delegate(&order, &result);
+        ec->moved.at = order.at;
+        ec->making = pd;
+        if (status == TRANSFER_AGAIN)
+            return hypercall_again(cpu, ec);
     }
-    if (status != NOVA_SUCCESS) {
-        object_name(&pd->object);
-        object_unname(cpu, &pd->object);
-        return status;
-    }
-    return object_publish(cpu, ec, selector, &pd->object, cap.permissions);
+    ec->moved.at = 0;
+    ec->making = 0;
+    if (status == NOVA_SUCCESS)
+        return object_publish(cpu, ec, selector, &pd->object, cap.permissions);
+    if (pd)
+        object_discard(cpu, &pd->object);
+    return status;
 }
 
 unsigned hypercall_create_ec(struct cpu *cpu, struct ec *ec, word *arg)

@@ -49,17 +49,19 @@ static inline bool piece_decode(const struct transfer_order *order, struct piece
     return true;
 }
 
-/* Enters [at, stop) of the receiver's space, which is empty there and on one side of the user limit. Under tree and space lock; false = out of memory. */
-static inline bool range_add(struct range_space *to, word at, word stop, const struct mapping *template, word value, uint8_t flags)
+/* Enters [at, stop) of the receiver's space, which is empty there and on one side of the user limit. Under tree and space lock. 0 = out of memory; else 1 + number of new tables. */
+static inline unsigned range_add(struct range_space *to, word at, word stop, const struct mapping *template, word value,
+                                 uint8_t flags)
 {
     struct page_reserve reserve = {0, 0};
     struct range *range = slab_take(to->space.account, slab_class(sizeof *range), false);
     if (!range)
-        return false;
+        return 0;
     if (!range_prepare(to, at, stop - at, value, flags, &reserve)) {
         slab_free(to->space.account, range, sizeof *range);
-        return false;
+        return 0;
     }
+    unsigned tables = reserve.count;
     struct mapping *m = &range->mapping;
     m->value = value;
     m->space = &to->space;
@@ -73,41 +75,96 @@ static inline bool range_add(struct range_space *to, word at, word stop, const s
     range_enter(to, range, &reserve);
     if (__builtin_expect(reserve.count, 0))
         range_unprepare(to, &reserve);
-    return true;
+    return 1 + tables;
 }
 
-/* Enters the piece wherever the receiver's space is empty, as template says (parent, rights, lock, type; value: of its first unit). Under the tree lock. */
-static bool range_fill(struct range_space *to, const struct piece *piece, const struct mapping *template)
+static inline void spend(unsigned *budget, word steps) { *budget -= steps < *budget ? (unsigned)steps : *budget; }
+
+/* Steps of the budget: for a place that is passed, for a mapping, for a table that it needs; and the pages whose entries take one. */
+enum { PASS_COST = 4, MAPPING_COST = 16, TABLE_COST = 48, PAGES_SHIFT = 2 };
+
+/*
+ * Enters the piece wherever the receiver's space is empty, as template says (parent, rights, lock, type; value: of its first unit). Under the tree lock. *done:
+ * how many units of the piece it has passed.
+ */
+static unsigned range_fill(const struct transfer_order *order, struct range_space *to, const struct piece *piece,
+                           const struct mapping *template, word *done)
 {
     word at = piece->target, end = at + piece->count;
-    bool enough = true, memory = to->space.type == NOVA_CRD_MEM;
+    bool memory = to->space.type == NOVA_CRD_MEM;
+    unsigned status = NOVA_SUCCESS, budget = *order->budget;
     spin_lock(&to->space.lock);
-    while (at < end && enough) {
+    while (at < end) {
+        if (!budget) {
+            status = TRANSFER_AGAIN;
+            break;
+        }
         struct range *next = range_next(to, at);
         word stop = next && next->mapping.base < end ? next->mapping.base : end;
         if (stop <= at) {
+            spend(&budget, PASS_COST);
             at = range_end(next);
             continue;
         }
         uint8_t flags = piece->flags;
-        if (memory && at < host_pages) {
+        word value = template->value + (at - piece->target);
+        if (memory && at < host_pages)
             stop = word_min(stop, host_pages);
+        if (!memory || at < host_pages)
             flags |= MAPPING_HOST;
-        } else if (!memory)
-            flags |= MAPPING_HOST;
-        enough = range_add(to, at, stop, template, template->value + (at - piece->target), flags);
+        if (memory && stop - at > 1)
+            stop = at + mmu_piece(at, stop - at, value);
+        word used = to->space.account->quota.used;
+        if (!range_add(to, at, stop, template, value, flags)) {
+            status = NOVA_QUO_OOM;
+            break;
+        }
+        spend(&budget,
+              MAPPING_COST + (memory ? (stop - at) >> PAGES_SHIFT : 0) + (to->space.account->quota.used - used) * TABLE_COST);
         at = stop;
     }
     spin_unlock(&to->space.lock);
-    return enough;
+    *order->budget = budget;
+    *done = at < end ? at - piece->target : piece->count;
+    return status;
+}
+
+/* What most delegations are: one page. The same as ranges_delegate. */
+static unsigned page_delegate(const struct transfer_order *order, struct range_space *from, struct range_space *to,
+                              const struct piece *piece)
+{
+    struct range *range = range_next_locked(from, piece->source), *next;
+    if (!range)
+        return NOVA_SUCCESS;
+    struct mapping *parent = &range->mapping, template;
+    unsigned status = NOVA_SUCCESS;
+    template.rights = parent->rights &(uint8_t)piece->mask;
+    if (parent->base <= piece->source && template.rights && !(parent->flags & MAPPING_FIXED)) {
+        word at = piece->target;
+        template.parent = parent;
+        template.lock = parent->lock;
+        template.type = parent->type;
+        spin_lock(&to->space.lock);
+        next = range_next(to, at);
+        if (!next || next->mapping.base > at) {
+            uint8_t flags = at < host_pages ? piece->flags | MAPPING_HOST : piece->flags;
+            unsigned tables = range_add(to, at, at + 1, &template, parent->value + (piece->source - parent->base), flags);
+            status = tables ? NOVA_SUCCESS : NOVA_QUO_OOM;
+            spend(order->budget, MAPPING_COST + tables * TABLE_COST);
+        }
+        spin_unlock(&to->space.lock);
+    }
+    mapping_unlock(parent->lock);
+    return status;
 }
 
 /* From one PD's ranges to another's. */
-static bool ranges_delegate(struct range_space *from, struct range_space *to, const struct piece *whole)
+static unsigned ranges_delegate(struct transfer_order *order, struct range_space *from, struct range_space *to,
+                                const struct piece *whole)
 {
-    word at = whole->source, end = at + whole->count;
-    bool enough = true;
-    while (at < end && enough) {
+    word at = whole->source + order->at, end = whole->source + whole->count;
+    unsigned status = NOVA_SUCCESS;
+    while (at < end && status == NOVA_SUCCESS) {
         struct range *range = range_next_locked(from, at);
         if (!range)
             break;
@@ -116,8 +173,10 @@ static bool ranges_delegate(struct range_space *from, struct range_space *to, co
         if (at < parent->base)
             at = parent->base;
         unsigned rights = parent->rights & whole->mask;
-        if (at < end && rights && !(parent->flags & MAPPING_FIXED)) {
-            word stop = word_min(range_end(range), end);
+        if (!*order->budget)
+            status = TRANSFER_AGAIN;
+        else if (at < end && rights && !(parent->flags & MAPPING_FIXED)) {
+            word stop = word_min(range_end(range), end), done;
             struct piece part = {at, whole->target + (at - whole->source), stop - at, whole->mask, whole->flags, parent->type};
             struct mapping template;
             template.value = parent->value + (at - parent->base);
@@ -125,20 +184,25 @@ static bool ranges_delegate(struct range_space *from, struct range_space *to, co
             template.rights = (uint8_t)rights;
             template.lock = lock;
             template.type = parent->type;
-            enough = range_fill(to, &part, &template);
+            status = range_fill(order, to, &part, &template, &done);
+            at += done;
+        } else {
+            spend(order->budget, PASS_COST);
+            at = range_end(range);
         }
-        at = range_end(range);
         mapping_unlock(lock);
     }
-    return enough;
+    order->at = at - whole->source;
+    return status;
 }
 
 /* Physical memory and ports that no PD holds: everything but the hidden ranges, one tree for each part. */
-static bool ranges_from_kernel(struct range_space *to, const struct piece *whole)
+static unsigned ranges_from_kernel(struct transfer_order *order, struct range_space *to, const struct piece *whole)
 {
     bool memory = to->space.type == NOVA_CRD_MEM;
-    word at = whole->source, end = at + whole->count;
-    while (at < end) {
+    word at = whole->source + order->at, end = whole->source + whole->count;
+    unsigned status = NOVA_SUCCESS;
+    while (at < end && status == NOVA_SUCCESS) {
         word stop = end;
         bool hidden = false;
         for (unsigned i = 0; memory && i < boot_info.hiddens; i++) {
@@ -152,70 +216,85 @@ static bool ranges_from_kernel(struct range_space *to, const struct piece *whole
                 stop = (word)first;
         }
         struct piece part = {at, whole->target + (at - whole->source), stop - at, whole->mask, whole->flags, whole->type};
+        word done = part.count;
         if (!hidden && whole->mask & 7) {
             uint8_t lock = mapping_lock_choose(&to->space, part.target);
             mapping_lock(lock);
             struct mapping template = {.value = at, .rights = whole->mask & 7, .lock = lock, .type = whole->type};
-            bool enough = range_fill(to, &part, &template);
+            status = range_fill(order, to, &part, &template, &done);
             mapping_unlock(lock);
-            if (!enough)
-                return false;
         }
-        at = stop;
+        at += done;
     }
-    return true;
+    order->at = at - whole->source;
+    return status;
 }
 
-static bool object_fill(struct object_space *to, word selector, struct object *object, unsigned permissions, struct mapping *parent,
-                        uint8_t lock)
+static unsigned object_fill(const struct transfer_order *order, struct object_space *to, word selector, struct object *object,
+                            unsigned permissions, struct mapping *parent, uint8_t lock)
 {
     bool enough = true;
     if (!permissions)
-        return true;
+        return NOVA_SUCCESS;
+    spend(order->budget, MAPPING_COST);
     spin_lock(&to->space.lock);
     struct mapping *slot = object_space_slot(to, selector);
-    if (!slot && (enough = object_space_grow(to, selector)))
+    if (!slot && (enough = object_space_grow(to, selector))) {
+        spend(order->budget, 2 * TABLE_COST);
         slot = object_space_slot(to, selector);
+    }
     if (enough && !slot->value)
         slot_fill(to, slot, selector, object, permissions, parent, lock);
     spin_unlock(&to->space.lock);
-    return enough;
+    return enough ? NOVA_SUCCESS : NOVA_QUO_OOM;
 }
 
-static bool objects_delegate(struct object_space *from, struct object_space *to, const struct piece *piece)
+static unsigned objects_delegate(struct transfer_order *order, struct object_space *from, struct object_space *to,
+                                 const struct piece *piece)
 {
-    word end = piece->source + piece->count;
-    bool enough = true;
-    unsigned budget = ~0u;
-    for (word at = piece->source; enough && (at = object_space_next(from, at, end, &budget)) < end; at++) {
+    word at = piece->source + order->at, end = piece->source + piece->count;
+    unsigned status = NOVA_SUCCESS;
+    while ((at = object_space_next(from, at, end, order->budget)) < end && status == NOVA_SUCCESS) {
         struct mapping *slot = object_space_slot(from, at);
-        if (!slot || !slot_lock(slot))
-            continue;
-        struct capability cap = slot_capability(slot);
-        enough = object_fill(to, piece->target + (at - piece->source), cap.object, cap.permissions & piece->mask, slot, slot->lock);
-        mapping_unlock(slot->lock);
+        if (!*order->budget)
+            status = TRANSFER_AGAIN;
+        else {
+            if (slot && slot_lock(slot)) {
+                struct capability cap = slot_capability(slot);
+                word target = piece->target + (at - piece->source);
+                status = object_fill(order, to, target, cap.object, cap.permissions & piece->mask, slot, slot->lock);
+                mapping_unlock(slot->lock);
+            }
+            at++;
+        }
     }
-    return enough;
+    order->at = at - piece->source;
+    return status;
 }
 
-static bool objects_from_kernel(struct object_space *to, const struct piece *piece)
+static unsigned objects_from_kernel(struct transfer_order *order, struct object_space *to, const struct piece *piece)
 {
-    for (word i = 0; i < piece->count && piece->source + i < KERNEL_OBJECTS; i++) {
+    unsigned status = NOVA_SUCCESS;
+    word i = order->at;
+    for (; i < piece->count && piece->source + i < KERNEL_OBJECTS && status == NOVA_SUCCESS; i++) {
         struct object *object = kernel_object[piece->source + i].object;
         word target = piece->target + i;
+        if (!*order->budget) {
+            status = TRANSFER_AGAIN;
+            break;
+        }
         if (!object)
             continue;
         uint8_t lock = mapping_lock_choose(&to->space, target);
         mapping_lock(lock);
-        bool enough = object_fill(to, target, object, kernel_object[piece->source + i].permissions & piece->mask, 0, lock);
+        status = object_fill(order, to, target, object, kernel_object[piece->source + i].permissions & piece->mask, 0, lock);
         mapping_unlock(lock);
-        if (!enough)
-            return false;
     }
-    return true;
+    order->at = i;
+    return status;
 }
 
-enum nova_status space_delegate(const struct transfer_order *order, word *result)
+unsigned space_delegate(struct transfer_order *order, word *result)
 {
     struct piece piece;
     if (!piece_decode(order, &piece, result))
@@ -226,22 +305,18 @@ enum nova_status space_delegate(const struct transfer_order *order, word *result
         piece.flags |= MAPPING_DEVICE;
     if (!order->from && order->control & NOVA_ITEM_WRITE_COMBINE)
         piece.type = MEMORY_WRITE_COMBINE;
-    bool enough = false;
+    struct spaces *from = order->from, *to = order->to;
     switch (nova_crd_type(order->crd)) {
     case NOVA_CRD_MEM:
-        enough = order->from ? ranges_delegate(&order->from->memory, &order->to->memory, &piece)
-                             : ranges_from_kernel(&order->to->memory, &piece);
-        break;
+        if (from && piece.count == 1)
+            return page_delegate(order, &from->memory, &to->memory, &piece);
+        return from ? ranges_delegate(order, &from->memory, &to->memory, &piece) : ranges_from_kernel(order, &to->memory, &piece);
     case NOVA_CRD_PIO:
-        enough = order->from ? ranges_delegate(&order->from->ports, &order->to->ports, &piece)
-                             : ranges_from_kernel(&order->to->ports, &piece);
-        break;
-    case NOVA_CRD_OBJ:
-        enough = order->from ? objects_delegate(&order->from->objects, &order->to->objects, &piece)
-                             : objects_from_kernel(&order->to->objects, &piece);
-        break;
+        return from ? ranges_delegate(order, &from->ports, &to->ports, &piece) : ranges_from_kernel(order, &to->ports, &piece);
+    default:
+        return from ? objects_delegate(order, &from->objects, &to->objects, &piece)
+                    : objects_from_kernel(order, &to->objects, &piece);
     }
-    return enough ? NOVA_SUCCESS : NOVA_QUO_OOM;
 }
 
 enum nova_status space_give_memory(struct spaces *spaces, word page, word count, word frame, unsigned rights, unsigned flags)

@@ -12,6 +12,7 @@
 #include "core/pd.h"
 #include "core/sc.h"
 #include "core/timeout.h"
+#include "core/transfer.h"
 #include "core/wait_queue.h"
 #include "hal/virtualization.h"
 
@@ -21,7 +22,8 @@ enum ec_kind { EC_IDLE, EC_GLOBAL, EC_LOCAL, EC_VCPU };
 enum ec_todo {
     TODO_NONE,
     TODO_HYPERCALL, /* decode and do the hypercall in the frame (again) */
-    TODO_EVENT      /* deliver ec->event */
+    TODO_EVENT,     /* deliver ec->event */
+    TODO_RECEIVE    /* a handler that was called: move the rest of the message's typed items */
 };
 
 /* What a blocked EC waits for: decides how it goes on. */
@@ -89,13 +91,19 @@ struct ec {
     /* A revoke that is interrupted: whose space (a reference, 0 = none is under way), where to go on, and what to retire at its end. */
     struct pd *revoking;
     word progress;
-    struct mapping cursor;
     struct reclaim_item *notice;
+
+    /* Typed items that are being moved: how far the message has come, of which this EC is the handler; and the new PD that is to get some. */
+    struct transfer_place moved;
+    struct pd *making;
+
+    /* The place in a derivation tree of a revoke, a transfer or a move that is interrupted. */
+    struct mapping cursor;
 
     /* Of OOM portals, see oom.h. */
     word oom_id;     /* the handler's second word */
     bool oom_failed; /* that handler died */
-    bool oom_remote; /* the callee on another CPU is short of memory */
+    bool oom_callee; /* the callee turned out to be short of memory: its OOM portal is next */
 
     /* Of a thread that has moved on, see migrate.h: */
     struct ec *successor;    /* where it goes on; 0 = it has not moved */

@@ -40,14 +40,6 @@ static inline void *find_object(const struct ec *ec, word selector, const struct
     return object ? (char *)object - offset : 0;
 }
 
-/* The hypercall has done a bounded part of its work: the current EC repeats it after an interrupt window. */
-static inline unsigned hypercall_again(struct cpu *cpu, struct ec *ec)
-{
-    ec->todo = TODO_HYPERCALL;
-    cpu->pending |= PENDING_WINDOW;
-    return OUTCOME_NONE;
-}
-
 /* By number. */
 extern const hypercall_handler hypercall_handlers[NOVA_HYPERCALLS];
 

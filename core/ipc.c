@@ -9,14 +9,21 @@
 #include "core/oom.h"
 #include "core/schedule.h"
 
+/* The handler has its caller, and moves the items between windows before it runs. */
+static void receive_later(struct cpu *cpu, struct ec *handler)
+{
+    handler->todo = TODO_RECEIVE;
+    cpu->pending |= PENDING_WINDOW;
+}
+
 unsigned ipc_call(struct cpu *cpu, struct ec *ec, struct portal *portal, bool no_block)
 {
     struct ec *callee = portal->ec;
+    if (__builtin_expect(ec->oom_callee, 0)) {
+        ec->oom_callee = false;
+        return oom_call(cpu, ec, callee, OOM_CALL) ? OUTCOME_NONE : NOVA_QUO_OOM;
+    }
     if (__builtin_expect(callee->cpu != cpu, 0)) {
-        if (ec->oom_remote) {
-            ec->oom_remote = false;
-            return oom_call(cpu, ec, callee, OOM_CALL) ? OUTCOME_NONE : NOVA_QUO_OOM;
-        }
         /* Looked at from here first: going there means waiting behind whoever is busy. */
         if (no_block && (__atomic_load_n(&callee->busy, __ATOMIC_RELAXED) || callee->dead))
             return NOVA_COM_TIM;
@@ -31,18 +38,45 @@ unsigned ipc_call(struct cpu *cpu, struct ec *ec, struct portal *portal, bool no
         remote_help(cpu, ec, callee);
         return OUTCOME_NONE;
     }
-    enum nova_status status = message_copy(ec, callee);
-    if (__builtin_expect(status != NOVA_SUCCESS, 0))
-        return oom_call(cpu, ec, callee, OOM_CALL) ? OUTCOME_NONE : status;
+    unsigned status = message_copy(ec, callee, callee);
+    if (__builtin_expect(status == NOVA_QUO_OOM, 0))
+        return oom_call(cpu, ec, callee, OOM_CALL) ? OUTCOME_NONE : NOVA_QUO_OOM;
     ec->callee = callee;
     chain_enter(cpu, ec, portal);
+    if (__builtin_expect(status == TRANSFER_AGAIN, 0))
+        receive_later(cpu, callee);
     return OUTCOME_NONE;
 }
 
-/* The state last: it is taken over once, however often the items have to be repeated. */
-static enum nova_status event_reply(struct ec *ec, struct ec *caller)
+void ipc_receive(struct cpu *cpu, struct ec *ec)
 {
-    enum nova_status status = message_copy_to_event(ec, caller);
+    struct ec *caller = ec->caller;
+    unsigned status = caller ? message_copy(caller, ec, ec) : NOVA_COM_ABT;
+    if (status == TRANSFER_AGAIN)
+        receive_later(cpu, ec);
+    if (status == TRANSFER_AGAIN || status == NOVA_SUCCESS)
+        return;
+    /* The call has not taken place. */
+    transfer_end(&ec->moved, &ec->cursor);
+    ec->caller = 0;
+    ec->busy = false;
+    cpu->pending |= PENDING_CHECK;
+    if (!caller)
+        return;
+    if (caller->cpu != cpu) {
+        remote_undo(cpu, ec, caller);
+        return;
+    }
+    caller->callee = 0;
+    caller->oom_callee = true;
+    caller->todo = TODO_HYPERCALL;
+    cpu->current = caller;
+}
+
+/* The state last: it is taken over once, however often the items have to be repeated. */
+static unsigned event_reply(struct ec *ec, struct ec *caller)
+{
+    unsigned status = message_copy_to_event(ec, caller);
     if (status != NOVA_SUCCESS)
         return status;
     word mtd = __atomic_load_n(&ec->utcb->state.mtd, __ATOMIC_RELAXED);
@@ -54,11 +88,11 @@ static enum nova_status event_reply(struct ec *ec, struct ec *caller)
 }
 
 /* What the reply brings; a handler of an OOM portal brings nothing. */
-static enum nova_status reply_copy(struct ec *ec, struct ec *caller)
+static unsigned reply_copy(struct ec *ec, struct ec *caller)
 {
     if (caller->oom_reason || caller->successor)
         return NOVA_SUCCESS;
-    return caller->in_event ? event_reply(ec, caller) : caller->dead ? NOVA_COM_ABT : message_copy(ec, caller);
+    return caller->in_event ? event_reply(ec, caller) : caller->dead ? NOVA_COM_ABT : message_copy(ec, caller, ec);
 }
 
 /* The caller of this CPU goes on, or sleeps on the semaphore first. */
@@ -103,7 +137,13 @@ void ipc_reply(struct cpu *cpu, struct ec *ec, struct semaphore *semaphore)
         return;
     }
     struct ec *caller = ec->caller;
-    enum nova_status status = caller ? reply_copy(ec, caller) : NOVA_SUCCESS;
+    unsigned status = caller ? reply_copy(ec, caller) : NOVA_SUCCESS;
+    if (__builtin_expect(status == TRANSFER_AGAIN, 0)) {
+        hypercall_again(cpu, ec);
+        return;
+    }
+    if (__builtin_expect(transfer_begun(&ec->moved), 0))
+        transfer_end(&ec->moved, &ec->cursor); /* the caller has died meanwhile */
     if (__builtin_expect(status == NOVA_QUO_OOM, 0) && oom_call(cpu, ec, caller, OOM_REPLY))
         return;
     ec->caller = 0;

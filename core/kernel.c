@@ -52,6 +52,9 @@ static void proceed(struct cpu *cpu, struct ec *ec)
     else if (ec->todo == TODO_HYPERCALL) {
         ec->todo = TODO_NONE;
         hypercall_execute(cpu, ec);
+    } else if (ec->todo == TODO_RECEIVE) {
+        ec->todo = TODO_NONE;
+        ipc_receive(cpu, ec);
     } else if (ec->todo == TODO_EVENT)
         event_deliver(cpu, ec);
     else {

@@ -131,38 +131,64 @@ void mapping_unlink(struct mapping *mapping)
     mapping_leave(mapping);
 }
 
+/* Whether the cursor is where it was left on behalf of 'key', and nothing has been moved past it. */
+static bool cursor_valid(const struct mapping *cursor, const struct mapping *key)
+{
+    return cursor_parked(cursor) && cursor->parent && cursor->value == (word)key && cursor->base == tree_lock[key->lock].splices;
+}
+
+static void cursor_take(struct mapping *cursor)
+{
+    mapping_leave(cursor);
+    cursor->flags = 0;
+}
+
+static void cursor_set(struct mapping *cursor, const struct mapping *key)
+{
+    cursor->flags = MAPPING_CURSOR;
+    cursor->lock = key->lock;
+    cursor->value = (word)key;
+    cursor->base = tree_lock[key->lock].splices;
+}
+
 struct walk walk_begin(struct mapping *top, struct mapping *cursor)
 {
     struct walk walk = {top, top, top->child};
-    if (cursor_parked(cursor)) {
-        if (cursor->parent && cursor->value == (word)top && cursor->base == tree_lock[top->lock].splices) {
-            walk.parent = cursor->parent;
-            walk.next = cursor->next;
-        }
-        if (walk.next == cursor)
-            walk.next = cursor->next;
-        mapping_leave(cursor);
-        cursor->flags = 0;
-    }
+    if (cursor_valid(cursor, top)) {
+        walk.parent = cursor->parent;
+        walk.next = cursor->next;
+    } else if (walk.next == cursor)
+        walk.next = cursor->next;
+    cursor_take(cursor);
     return walk;
 }
 
 void walk_park(const struct walk *walk, struct mapping *cursor)
 {
-    cursor->flags = MAPPING_CURSOR;
-    cursor->lock = walk->top->lock;
-    cursor->value = (word)walk->top;
-    cursor->base = tree_lock[cursor->lock].splices;
+    cursor_set(cursor, walk->top);
     if (walk->next)
         link_before(cursor, walk->next);
     else
         mapping_link(cursor, walk->parent);
 }
 
+struct mapping *climb_begin(const struct mapping *bottom, struct mapping *cursor)
+{
+    struct mapping *next = cursor_valid(cursor, bottom) ? cursor->parent : 0;
+    cursor_take(cursor);
+    return next;
+}
+
+void climb_park(const struct mapping *bottom, struct mapping *next, struct mapping *cursor)
+{
+    cursor_set(cursor, bottom);
+    mapping_link(cursor, next);
+}
+
 void cursor_drop(struct mapping *cursor)
 {
-    mapping_lock(cursor->lock);
-    mapping_leave(cursor);
-    mapping_unlock(cursor->lock);
-    cursor->flags = 0;
+    uint8_t lock = cursor->lock;
+    mapping_lock(lock);
+    cursor_take(cursor);
+    mapping_unlock(lock);
 }

@@ -77,6 +77,10 @@ struct walk walk_begin(struct mapping *top, struct mapping *cursor);
 /* Leaves the cursor where the walk is. */
 void walk_park(const struct walk *walk, struct mapping *cursor);
 
+/* The same for a way up from 'bottom': the cursor stays below the mapping that is next. Back again: that mapping, 0 = begin anew. */
+void climb_park(const struct mapping *bottom, struct mapping *next, struct mapping *cursor);
+struct mapping *climb_begin(const struct mapping *bottom, struct mapping *cursor);
+
 /* Whether its owner has left the cursor somewhere; whoever gives the walk up takes it away. Drop takes the lock of its tree. */
 static inline bool cursor_parked(const struct mapping *cursor) { return cursor->flags; }
 void cursor_drop(struct mapping *cursor);

@@ -4,17 +4,18 @@
  */
 #include "core/message.h"
 
-enum nova_status message_copy_items(struct ec *from, struct ec *to, unsigned typed)
+unsigned message_copy_items(struct ec *from, struct ec *to, struct ec *handler, unsigned typed)
 {
-    struct transfer transfer = {&from->pd->spaces, &to->pd->spaces, from->pd->root, from->utcb,
-                                to->utcb,          to->utcb->xlt,   to->utcb->del};
+    struct transfer transfer = {&from->pd->spaces, &to->pd->spaces, from->pd->root,  from->utcb,      to->utcb,
+                                to->utcb->xlt,     to->utcb->del,   &handler->moved, &handler->cursor};
     return transfer_items(&transfer, typed);
 }
 
-enum nova_status message_copy_to_event(struct ec *from, struct ec *to)
+unsigned message_copy_to_event(struct ec *from, struct ec *to)
 {
     unsigned typed = items_typed(__atomic_load_n(&from->utcb->items, __ATOMIC_RELAXED));
     word window = nova_crd(NOVA_CRD_MEM, to->event_address >> PAGE_BITS, 31, NOVA_PERM_ALL);
-    struct transfer transfer = {&from->pd->spaces, &to->pd->spaces, from->pd->root, from->utcb, 0, 0, window};
+    struct transfer transfer = {&from->pd->spaces, &to->pd->spaces, from->pd->root, from->utcb, 0, 0, window,
+                                &from->moved,      &from->cursor};
     return typed ? transfer_items(&transfer, typed) : NOVA_SUCCESS;
 }

@@ -9,11 +9,11 @@
 #include "core/ec.h"
 #include "core/transfer.h"
 
-/* The typed items of a message, through the receiver's windows. */
-enum nova_status message_copy_items(struct ec *from, struct ec *to, unsigned typed);
+/* A bounded part of the typed items of a message, through the receiver's windows. handler: from or to, whichever was or is to be called; it keeps the place. */
+unsigned message_copy_items(struct ec *from, struct ec *to, struct ec *handler, unsigned typed);
 
-/* The typed items of a reply to an event: into memory of the thread, at places that the items' hotspots name. */
-enum nova_status message_copy_to_event(struct ec *from, struct ec *to);
+/* A bounded part of the typed items of a reply to an event: into memory of the thread, at places that the items' hotspots name. */
+unsigned message_copy_to_event(struct ec *from, struct ec *to);
 
 static inline void words_copy(const struct nova_utcb *from, struct nova_utcb *to, unsigned count)
 {
@@ -30,14 +30,17 @@ static inline void words_copy(const struct nova_utcb *from, struct nova_utcb *to
         *target++ = *source++;
 }
 
-/* NOVA_QUO_OOM: the receiver's account is exhausted; words and the items before may have gone over. Any CPU; neither EC runs. */
-static inline enum nova_status message_copy(struct ec *from, struct ec *to)
+/*
+ * NOVA_QUO_OOM: the receiver's account is exhausted; words and the items before may have gone over. TRANSFER_AGAIN: a part is done, and the receiver's UTCB is not
+ * to be touched before the rest is. Any CPU; neither EC runs.
+ */
+static inline unsigned message_copy(struct ec *from, struct ec *to, struct ec *handler)
 {
     word items = __atomic_load_n(&from->utcb->items, __ATOMIC_RELAXED);
     unsigned untyped = items_untyped(items), typed = items_typed(items);
     words_copy(from->utcb, to->utcb, untyped);
     if (__builtin_expect(typed, 0)) {
-        enum nova_status status = message_copy_items(from, to, typed);
+        unsigned status = message_copy_items(from, to, handler, typed);
         if (status != NOVA_SUCCESS)
             return status;
     }

@@ -125,8 +125,13 @@ static void migrate_end(struct cpu *cpu, struct ec *ec, word selector, struct ec
     word result;
     if (cursor_parked(&ec->cursor))
         cursor_drop(&ec->cursor);
-    struct transfer_order order = {&ec->pd->spaces, &old->pd->spaces, nova_crd(NOVA_CRD_OBJ, selector, 0, place->permissions), 0,
-                                   nova_crd(NOVA_CRD_OBJ, place->selector, 0, NOVA_PERM_ALL)};
+    unsigned budget = TRANSFER_BUDGET;
+    struct transfer_order order = {.from = &ec->pd->spaces,
+                                   .to = &old->pd->spaces,
+                                   .crd = nova_crd(NOVA_CRD_OBJ, selector, 0, place->permissions),
+                                   .window = nova_crd(NOVA_CRD_OBJ, place->selector, 0, NOVA_PERM_ALL),
+                                   .budget = &budget,
+                                   .cursor = &ec->cursor};
     space_delegate(&order, &result); /* its table is there: place_prepare */
     old->successor_sc = 0;
     inbox_post(cpu, sc->cpu, &sc->inbox);

@@ -66,6 +66,13 @@ void object_name(struct object *object);
 /* One capability less. The last one puts the object on cpu->unnamed; object_settle does the rest before this CPU runs user code again. */
 void object_unname(struct cpu *cpu, struct object *object);
 
+/* A new object that gets no capability goes the way of any that has lost its last one. */
+static inline void object_discard(struct cpu *cpu, struct object *object)
+{
+    object_name(object);
+    object_unname(cpu, object);
+}
+
 /* Puts an object on cpu->unnamed: its type's 'unnamed' is called until it is done. */
 void object_queue(struct cpu *cpu, struct object *object);
 

@@ -112,16 +112,12 @@ void range_unprepare(struct range_space *space, struct page_reserve *reserve)
 static void bitmap_set(const uint8_t *read_only, word from, word end, bool denied)
 {
     /* The bitmap is core's own memory; the port only reads it. */
-    uint8_t *bitmap = (uint8_t *)(word)read_only;
-    for (word port = from; port < end;) {
-        if (port % 8 == 0 && end - port >= 8) {
-            bitmap[port / 8] = denied ? 0xff : 0;
-            port += 8;
-            continue;
-        }
-        uint8_t bit = (uint8_t)(1 << port % 8);
-        bitmap[port / 8] = (uint8_t)(denied ? bitmap[port / 8] | bit : bitmap[port / 8] & ~bit);
-        port++;
+    enum { BITS = 8 * sizeof(word) };
+    word *bitmap = (word *)(word)read_only;
+    for (word port = from, next; port < end; port = next) {
+        next = word_min(end, (port | (BITS - 1)) + 1);
+        word bits = ~(word)0 >> (BITS - (next - port)) << port % BITS, *place = bitmap + port / BITS;
+        *place = denied ? *place | bits : *place & ~bits;
     }
 }
 

@@ -124,6 +124,20 @@ static void remote_end(struct cpu *cpu, struct ec *ec, struct ec *caller, enum n
     remote_over(cpu, ec, caller);
 }
 
+/* The callee's OOM portal is called from the caller's own CPU. */
+static void caller_short(struct cpu *cpu, struct ec *ec, struct ec *caller)
+{
+    caller->oom_callee = true;
+    caller->todo = TODO_HYPERCALL;
+    remote_over(cpu, ec, caller);
+}
+
+void remote_undo(struct cpu *cpu, struct ec *ec, struct ec *caller)
+{
+    caller_short(cpu, ec, caller);
+    object_unref(cpu, &caller->object);
+}
+
 enum remote_visit remote_visit(struct cpu *cpu, struct sc *sc)
 {
     struct ec *caller = sc->carried, *callee = sc->start;
@@ -139,20 +153,23 @@ enum remote_visit remote_visit(struct cpu *cpu, struct sc *sc)
     else if (callee->busy) {
         return remote_help(cpu, 0, callee) ? REMOTE_BUSY : REMOTE_LEFT;
     } else {
-        enum nova_status status = caller->oom_reason ? NOVA_SUCCESS : message_copy(caller, callee);
-        if (status == NOVA_SUCCESS && object_ref(&caller->object)) {
+        unsigned status = caller->oom_reason ? NOVA_SUCCESS : message_copy(caller, callee, callee);
+        if ((status == NOVA_SUCCESS || status == TRANSFER_AGAIN) && object_ref(&caller->object)) {
             chain_enter(cpu, caller, CONTAINER(object, struct portal, object));
             if (caller->oom_reason)
                 oom_words(caller, callee);
+            if (status == TRANSFER_AGAIN) {
+                callee->todo = TODO_RECEIVE;
+                cpu->pending |= PENDING_WINDOW;
+            }
             return REMOTE_RUN;
         }
-        if (status == NOVA_QUO_OOM) {
-            /* The callee's OOM portal is called from the caller's own CPU. */
-            caller->oom_remote = true;
-            caller->todo = TODO_HYPERCALL;
-            remote_over(cpu, callee, caller);
-        } else
-            remote_end(cpu, callee, caller, status);
+        if (status == NOVA_QUO_OOM)
+            caller_short(cpu, callee, caller);
+        else {
+            transfer_end(&callee->moved, &callee->cursor);
+            remote_end(cpu, callee, caller, status == TRANSFER_AGAIN ? NOVA_COM_ABT : status);
+        }
     }
     return REMOTE_LEFT;
 }

@@ -38,6 +38,9 @@ bool remote_help(struct cpu *cpu, struct ec *self, struct ec *busy);
 /* Ends the call of a caller on another CPU with ec's reply, whose message has been copied with this status. */
 void remote_reply(struct cpu *cpu, struct ec *ec, struct ec *caller, enum nova_status status, struct semaphore *semaphore);
 
+/* A call that has entered ec did not take place, because ec's PD is short of memory: its caller asks ec's OOM portal, from its own CPU. */
+void remote_undo(struct cpu *cpu, struct ec *ec, struct ec *caller);
+
 /* A dying EC's part in calls between CPUs: as the callee, and as the last caller of the chain that starts at it. */
 void remote_leave(struct cpu *cpu, struct ec *ec);
 

@@ -99,21 +99,23 @@ unsigned hypercall_revoke(struct cpu *cpu, struct ec *ec, word *arg)
     return result == REVOKE_NO_MEMORY ? NOVA_QUO_OOM : NOVA_SUCCESS;
 }
 
-static unsigned misc_delegate(struct ec *ec, word *arg)
+static unsigned misc_delegate(struct cpu *cpu, struct ec *ec, word *arg)
 {
     struct pd *from = FIND(pd, ec, arg_selector(arg), 0), *to = FIND(pd, ec, arg[2], 0);
-    if (!from || !to)
+    if (!from || !to) {
+        transfer_end(&ec->moved, &ec->cursor); /* they may have gone between two steps */
         return NOVA_BAD_CAP;
-    struct transfer transfer = {&from->spaces, &to->spaces, from->root, ec->utcb, 0, arg[1], arg[1]};
-    return transfer_items(&transfer, items_typed(__atomic_load_n(&ec->utcb->items, __ATOMIC_RELAXED)));
+    }
+    struct transfer transfer = {&from->spaces, &to->spaces, from->root, ec->utcb, 0, arg[1], arg[1], &ec->moved, &ec->cursor};
+    unsigned status = transfer_items(&transfer, items_typed(__atomic_load_n(&ec->utcb->items, __ATOMIC_RELAXED)));
+    return status == TRANSFER_AGAIN ? hypercall_again(cpu, ec) : status;
 }
 
 unsigned hypercall_misc(struct cpu *cpu, struct ec *ec, word *arg)
 {
-    (void)cpu;
     switch (arg_flags(arg)) {
     case NOVA_MISC_LOOKUP: arg[1] = space_lookup(&ec->pd->spaces, arg[1]); return NOVA_SUCCESS;
-    case NOVA_MISC_DELEGATE: return misc_delegate(ec, arg);
+    case NOVA_MISC_DELEGATE: return misc_delegate(cpu, ec, arg);
     case NOVA_MISC_SUSPEND:
         /* Only root's own suspend semaphore would do; no platform of ours can sleep yet: "not possible". */
         return FIND(semaphore, ec, arg_selector(arg), 0) == kernel_suspend_semaphore && kernel_suspend_semaphore ? NOVA_BAD_PAR

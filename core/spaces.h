@@ -15,21 +15,31 @@ struct spaces {
     struct range_space memory, ports;
 };
 
-/* What a delegation or translation is about, decoded from a typed item and a window. */
+/*
+ * What a delegation or translation is about, decoded from a typed item and a window; how far it has come, and what it may still do before interrupts get a chance:
+ * a step of the budget is about 25 instructions.
+ */
 struct transfer_order {
     struct spaces *from; /* 0 = the kernel */
     struct spaces *to;
     word crd, control, window;
+    word at;                /* units of the sender's range that are done */
+    unsigned *budget;       /* 0 = nothing more now */
+    struct mapping *cursor; /* keeps the place in a derivation tree; dropped by who gives the transfer up */
 };
+enum { TRANSFER_BUDGET = 512 };
+
+/* Beside the status codes: the budget is spent, the rest is for the next call with the same order. */
+enum { TRANSFER_AGAIN = 0x200 };
 
 /*
  * Delegates what the item names (abi.md section 3). *result gets the CRD for the receiver. NOVA_QUO_OOM = the receiver's account is exhausted, a part may
- * have been delegated; repeating skips it.
+ * have been delegated; repeating skips it. TRANSFER_AGAIN.
  */
-enum nova_status space_delegate(const struct transfer_order *order, word *result);
+unsigned space_delegate(struct transfer_order *order, word *result);
 
-/* Translates: returns the receiver's name for what the sender holds, 0 = nothing found. */
-word space_translate(const struct transfer_order *order);
+/* Translates: *result is the receiver's name for what the sender holds, 0 = nothing found. NOVA_SUCCESS, TRANSFER_AGAIN. */
+unsigned space_translate(struct transfer_order *order, word *result);
 
 /* The CRD that holds the base of crd, or 0 (misc lookup). */
 word space_lookup(struct spaces *spaces, word crd);

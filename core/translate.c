@@ -67,36 +67,65 @@ word space_lookup(struct spaces *spaces, word crd)
     return result;
 }
 
-word space_translate(const struct transfer_order *order)
+/* Ancestors that are passed in one step of the budget. */
+enum { ANCESTORS_STEP = 4 };
+
+/* The receiver's name for a unit that 'held' holds, by way of the ancestors from m on; 0 = none of them has one. *m: where it stopped for want of budget, else 0. */
+static word ancestor_name(const struct transfer_order *order, struct mapping *held, struct mapping **m, unsigned permissions)
 {
-    unsigned type = nova_crd_type(order->crd), mask = nova_crd_perm(order->crd) & nova_crd_perm(order->window);
-    if (type == NOVA_CRD_NULL || type != nova_crd_type(order->window) || !mask || !order->from)
-        return 0;
-    word place = nova_crd_base(order->crd), result = 0;
-    struct extent room = crd_extent(order->window);
-    if (room.first > room.last)
-        return 0;
-    struct mapping *held = mapping_find_locked(order->from, type, place);
-    if (!held)
-        return 0;
+    unsigned type = nova_crd_type(order->crd), passed = 0;
     struct space *home = type == NOVA_CRD_MEM   ? &order->to->memory.space
                          : type == NOVA_CRD_PIO ? &order->to->ports.space
                                                 : &order->to->objects.space;
-    unsigned permissions = mapping_permissions(held, type) & mask;
+    struct extent room = crd_extent(order->window);
+    word place = nova_crd_base(order->crd);
     unsigned size = block_order(place, held->base, mapping_count(held, type), nova_crd_order(order->crd));
     word offset = place - held->base; /* of ranges: also where the same unit is in an ancestor, whose value is lower or equal */
-    for (struct mapping *m = held->parent; m && !result; m = m->parent) {
-        if (m->space != home)
+    for (; *m; *m = (*m)->parent) {
+        if (++passed % ANCESTORS_STEP == 0 && !--*order->budget)
+            return 0;
+        if ((*m)->space != home)
             continue;
-        word name = type == NOVA_CRD_OBJ ? m->base : m->base + (held->value + offset - m->value);
-        unsigned o = block_order(name, m->base, mapping_count(m, type), size);
-        if (name >= room.first && name <= room.last && block_order(name, room.first, room.last - room.first + 1, o) == o)
-            result = nova_crd(type, name >> o << o, o, permissions);
+        word name = type == NOVA_CRD_OBJ ? (*m)->base : (*m)->base + (held->value + offset - (*m)->value);
+        unsigned o = block_order(name, (*m)->base, mapping_count(*m, type), size);
+        if (name >= room.first && name <= room.last && block_order(name, room.first, room.last - room.first + 1, o) == o) {
+            *m = 0;
+            return nova_crd(type, name >> o << o, o, permissions);
+        }
     }
-    if (!result && order->from == order->to)
-        result = clamp(nova_crd(type, place >> nova_crd_order(order->crd) << nova_crd_order(order->crd), nova_crd_order(order->crd),
-                                permissions),
-                       order->window);
+    return 0;
+}
+
+unsigned space_translate(struct transfer_order *order, word *result)
+{
+    unsigned type = nova_crd_type(order->crd), mask = nova_crd_perm(order->crd) & nova_crd_perm(order->window);
+    struct extent room = crd_extent(order->window);
+    struct mapping *cursor = order->cursor;
+    *result = 0;
+    if (type == NOVA_CRD_NULL || type != nova_crd_type(order->window) || !mask || !order->from || room.first > room.last)
+        return NOVA_SUCCESS;
+    word place = nova_crd_base(order->crd);
+    struct mapping *held = mapping_find_locked(order->from, type, place);
+    if (held && cursor_parked(cursor) && cursor->lock != held->lock) {
+        mapping_unlock(held->lock);
+        cursor_drop(cursor);
+        held = mapping_find_locked(order->from, type, place);
+    }
+    if (!held)
+        return NOVA_SUCCESS;
+    unsigned permissions = mapping_permissions(held, type) & mask;
+    struct mapping *m = cursor_parked(cursor) ? climb_begin(held, cursor) : 0;
+    if (!m)
+        m = held->parent;
+    if (permissions)
+        *result = ancestor_name(order, held, &m, permissions);
+    bool again = permissions && m;
+    if (again)
+        climb_park(held, m, cursor);
+    else if (!*result && permissions && order->from == order->to) {
+        unsigned size = nova_crd_order(order->crd);
+        *result = clamp(nova_crd(type, place >> size << size, size, permissions), order->window);
+    }
     mapping_unlock(held->lock);
-    return permissions ? result : 0;
+    return again ? TRANSFER_AGAIN : NOVA_SUCCESS;
 }

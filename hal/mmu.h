@@ -57,6 +57,12 @@ void mmu_init(struct mmu *mmu, void *root);
 unsigned mmu_need(const struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame);
 
 /*
+ * How many of count pages from 'page' on, 1 at least, core is to map to frames from 'frame' on in one go, so that mmu_map, and mmu_protect of the same pages, stay
+ * far below 20,000 instructions. In such pieces large pages are used wherever mmu_map would use them for all of the count.
+ */
+word mmu_piece(word page, word count, uint64_t frame);
+
+/*
  * Maps count pages from 'page' on to the frames from 'frame' (physical address >> 12) on, with rights (bits MMU_*; READ is implied by any) and type;
  * in large pages where page, frame and count allow. The places are empty. The reserve holds at least mmu_need pages. Cannot fail. No flush is needed (absent
  * entries are not cached).

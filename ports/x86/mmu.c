@@ -232,6 +232,26 @@ unsigned mmu_need(const struct mmu *mmu, enum mmu_view view, word page, word cou
     return leaves_again(mmu, view, page, count) ? 0 : tables_need(mmu, view, page, count, frame);
 }
 
+/* Entries of one level that are written in one go; 4 KiB pages: as many as one table has. */
+enum { PIECE_LARGE = 32 };
+
+word mmu_piece(word page, word count, uint64_t frame)
+{
+    word huge = entry_span(3), large = entry_span(2);
+    if (leaf_levels(MMU_HOST) > 2 && (!mmu_ept || mmu_ept_leaf_levels > 2) && !((page ^ frame) & (huge - 1))) {
+        word whole = word_min(count, PIECE_LARGE * huge) & ~(huge - 1);
+        if (!(page & (huge - 1)) && whole && mtrr_uniform(frame, whole))
+            return whole;
+        count = word_min(count, entry_rest(page, 3));
+    }
+    if ((page ^ frame) & (large - 1))
+        return word_min(count, large);
+    if (page & (large - 1) || count < large)
+        return word_min(count, entry_rest(page, 2));
+    word whole = word_min(count, PIECE_LARGE * large) & ~(large - 1);
+    return mtrr_uniform(frame, whole) ? whole : large;
+}
+
 /* What an entry that leads to a table has beside its address. */
 static uint64_t table_bits(enum mmu_view view, unsigned level)
 {
