@@ -80,8 +80,8 @@ static inline unsigned range_add(struct range_space *to, word at, word stop, con
 
 static inline void spend(unsigned *budget, word steps) { *budget -= steps < *budget ? (unsigned)steps : *budget; }
 
-/* Steps of the budget: for a place that is passed, for a mapping, for a table that it needs; and the pages whose entries take one. */
-enum { PASS_COST = 4, MAPPING_COST = 16, TABLE_COST = 48, PAGES_SHIFT = 2 };
+/* Steps of the budget: for a place that is passed, for a mapping, for a table that it needs. A page takes one. */
+enum { PASS_COST = 20, MAPPING_COST = 40, TABLE_COST = 48 };
 
 /*
  * Enters the piece wherever the receiver's space is empty, as template says (parent, rights, lock, type; value: of its first unit). Under the tree lock. *done:
@@ -119,8 +119,7 @@ static unsigned range_fill(const struct transfer_order *order, struct range_spac
             status = NOVA_QUO_OOM;
             break;
         }
-        spend(&budget,
-              MAPPING_COST + (memory ? (stop - at) >> PAGES_SHIFT : 0) + (to->space.account->quota.used - used) * TABLE_COST);
+        spend(&budget, MAPPING_COST + (memory ? stop - at : 0) + (to->space.account->quota.used - used) * TABLE_COST);
         at = stop;
     }
     spin_unlock(&to->space.lock);

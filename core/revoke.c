@@ -28,10 +28,10 @@ struct revocation {
 };
 
 /*
- * Mappings that are looked at in one call, with about 25 instructions for each; what a change of one costs in these units, what it costs when a table of slots
- * goes, and how many pages of a range cost one unit. All together some way below the bound of design.md.
+ * What one call may do, in steps of about 25 instructions: the cost of looking at a mapping, of changing one, of a table of slots that goes. A page of a
+ * range costs two. All together some way below the bound of design.md.
  */
-enum { REVOKE_LOOKS = 512, CHANGE_COST = 20, TABLE_COST = 150, PAGES_SHIFT = 2 };
+enum { REVOKE_BUDGET = 512, LOOK_COST = 2, CHANGE_COST = 28, TABLE_COST = 250 };
 
 static void spend(struct revocation *revocation, word steps)
 {
@@ -90,7 +90,7 @@ static struct range *range_isolate(struct revocation *revocation, struct range *
 /* Takes access away; the caller flushes before anybody relies on it. False = the pool is exhausted. */
 static inline bool range_close(struct revocation *revocation, struct range_space *space, struct range *range, unsigned left)
 {
-    spend(revocation, CHANGE_COST + (range->count >> PAGES_SHIFT));
+    spend(revocation, CHANGE_COST + 2 * range->count);
     stale_add(&revocation->stale, space, range->mapping.base, range->count);
     if (range_protect(space, range, range->mapping.base, range_end(range), left))
         return true;
@@ -142,7 +142,7 @@ static bool below_revoke(struct revocation *revocation, struct mapping *top)
             return true;
         if (stopped(revocation))
             break;
-        spend(revocation, 1);
+        spend(revocation, LOOK_COST);
         if (m && !concerned(revocation, m, slots)) {
             walk.next = m->next;
             continue;
@@ -317,7 +317,7 @@ static void revocation_init(struct revocation *revocation, struct cpu *cpu, unsi
     revocation->mode = REVOKE_REDUCE;
     revocation->cursor = cursor;
     revocation->spared = 0;
-    revocation->budget = REVOKE_LOOKS;
+    revocation->budget = REVOKE_BUDGET;
     stale_init(&revocation->stale);
 }
 

@@ -67,13 +67,10 @@ word space_lookup(struct spaces *spaces, word crd)
     return result;
 }
 
-/* Ancestors that are passed in one step of the budget. */
-enum { ANCESTORS_STEP = 4 };
-
 /* The receiver's name for a unit that 'held' holds, by way of the ancestors from m on; 0 = none of them has one. *m: where it stopped for want of budget, else 0. */
 static word ancestor_name(const struct transfer_order *order, struct mapping *held, struct mapping **m, unsigned permissions)
 {
-    unsigned type = nova_crd_type(order->crd), passed = 0;
+    unsigned type = nova_crd_type(order->crd);
     struct space *home = type == NOVA_CRD_MEM   ? &order->to->memory.space
                          : type == NOVA_CRD_PIO ? &order->to->ports.space
                                                 : &order->to->objects.space;
@@ -82,7 +79,7 @@ static word ancestor_name(const struct transfer_order *order, struct mapping *he
     unsigned size = block_order(place, held->base, mapping_count(held, type), nova_crd_order(order->crd));
     word offset = place - held->base; /* of ranges: also where the same unit is in an ancestor, whose value is lower or equal */
     for (; *m; *m = (*m)->parent) {
-        if (++passed % ANCESTORS_STEP == 0 && !--*order->budget)
+        if (!--*order->budget)
             return 0;
         if ((*m)->space != home)
             continue;

@@ -232,8 +232,8 @@ unsigned mmu_need(const struct mmu *mmu, enum mmu_view view, word page, word cou
     return leaves_again(mmu, view, page, count) ? 0 : tables_need(mmu, view, page, count, frame);
 }
 
-/* Entries of one level that are written in one go; 4 KiB pages: as many as one table has. */
-enum { PIECE_LARGE = 32 };
+/* Entries that are written in one go: of large pages, and of 4 KiB pages, which are dearer with 32-bit registers. */
+enum { PIECE_LARGE = 24, PIECE_SMALL = sizeof(word) == 8 ? 512 : 256 };
 
 word mmu_piece(word page, word count, uint64_t frame)
 {
@@ -245,9 +245,9 @@ word mmu_piece(word page, word count, uint64_t frame)
         count = word_min(count, entry_rest(page, 3));
     }
     if ((page ^ frame) & (large - 1))
-        return word_min(count, large);
+        return word_min(count, PIECE_SMALL);
     if (page & (large - 1) || count < large)
-        return word_min(count, entry_rest(page, 2));
+        return word_min(word_min(count, entry_rest(page, 2)), PIECE_SMALL);
     word whole = word_min(count, PIECE_LARGE * large) & ~(large - 1);
     return mtrr_uniform(frame, whole) ? whole : large;
 }
@@ -292,10 +292,12 @@ static SELDOM uint64_t ept_type(uint64_t frame, enum memory_type type)
     return (uint64_t)value << EPT_TYPE_SHIFT;
 }
 
+/* Beyond the last address that an entry can hold there is nothing to map: what would overflow runs into bits that the CPU ignores. */
 static inline void leaves_write(uint64_t *entry, word count, uint64_t frame, uint64_t bits)
 {
-    for (; count; count--, frame++)
-        entry_write(entry++, (frame << PAGE_BITS & ENTRY_ADDRESS) | bits);
+    uint64_t value = (frame << PAGE_BITS & ENTRY_ADDRESS) | bits;
+    for (; count; count--, value += PAGE_SIZE)
+        entry_write(entry++, value);
 }
 
 /* The same as mmu_map, where tables may be missing or large pages be used. */
@@ -386,13 +388,16 @@ static SELDOM unsigned split_need(const struct mmu *mmu, enum mmu_view view, wor
 static SELDOM void split(enum mmu_view view, uint64_t *entry, unsigned level, struct page_reserve *reserve)
 {
     uint64_t value = level > 2 ? *entry : *entry & ~ENTRY_LARGE, *table = page_reserve_take(reserve);
-    for (unsigned i = 0; i < TABLE_ENTRIES; i++)
-        table[i] = value + ((uint64_t)i * entry_span(level - 1) << PAGE_BITS);
+    uint64_t step = (uint64_t)entry_span(level - 1) << PAGE_BITS;
+    for (unsigned i = 0; i < TABLE_ENTRIES; i++, value += step)
+        table[i] = value;
     entry_replace(entry, virt_to_phys(table) | table_bits(view, level));
 }
 
 static inline void leaves_reduce(enum mmu_view view, uint64_t *entry, word count, unsigned rights)
 {
+    for (; count && !rights; count--)
+        entry_write(entry++, 0);
     for (; count; count--, entry++) {
         uint64_t value = leaf_reduce(view, *entry, rights);
         if (value != *entry)
