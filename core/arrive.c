@@ -8,10 +8,11 @@
 #include "core/schedule.h"
 
 /* The dead EC leaves its call chain: the caller gets COM_ABT (or is killed, for an event, when it runs next), the callee has nobody to reply to. */
-static void ec_leave_chain(struct cpu *cpu, struct ec *ec)
+static void ec_leave_chain(struct cpu *cpu, struct ec *ec, struct ec *end)
 {
-    ec_stir(cpu, ec);
-    remote_leave(cpu, ec);
+    ec_stir(cpu, end);
+    remote_leave(cpu, ec, end);
+    cpu->walking = false;
     if (ec->caller) {
         struct ec *caller = ec->caller;
         caller->callee = 0;
@@ -44,15 +45,18 @@ static void remains_drop(struct cpu *cpu, struct ec *ec)
     object_unname(cpu, &ec->object);
 }
 
-void ec_leave(struct cpu *cpu, struct ec *ec)
+bool ec_leave(struct cpu *cpu, struct ec *ec)
 {
     if (ec->gone)
-        return;
+        return true;
+    struct ec *end = ec_chain_end(cpu, ec, WALK_LEAVE);
+    if (!end)
+        return false;
     ec->gone = true;
     if (ec->kind == EC_VCPU)
         virtualization->stop(&ec->frame);
     timeout_cancel(cpu, &ec->timeout);
-    ec_leave_chain(cpu, ec);
+    ec_leave_chain(cpu, ec, end);
     if (cursor_parked(&ec->cursor))
         cursor_drop(&ec->cursor);
     if (ec->making)
@@ -69,6 +73,7 @@ void ec_leave(struct cpu *cpu, struct ec *ec)
     object_drop(cpu, &ec->remote_portal);
     object_drop(cpu, &ec->oom_portal);
     object_unref(cpu, &ec->object);
+    return true;
 }
 
 void ec_arrive(struct cpu *cpu, struct inbox_item *item)
@@ -77,8 +82,8 @@ void ec_arrive(struct cpu *cpu, struct inbox_item *item)
     if (__atomic_exchange_n(&ec->woken, false, __ATOMIC_ACQ_REL))
         ec_unblock(cpu, ec);
     remote_look_after(cpu, ec);
-    if (__atomic_load_n(&ec->dead, __ATOMIC_ACQUIRE))
-        ec_leave(cpu, ec);
+    if (__atomic_load_n(&ec->dead, __ATOMIC_ACQUIRE) && !ec_leave(cpu, ec))
+        inbox_again(cpu, item);
 }
 
 void sc_arrive(struct cpu *cpu, struct inbox_item *item)

@@ -11,8 +11,8 @@
 void ec_arrive(struct cpu *cpu, struct inbox_item *item);
 void sc_arrive(struct cpu *cpu, struct inbox_item *item);
 
-/* The end of a dead EC, on its own CPU: it leaves its call chain. For who finds it dead before its inbox item has come; at any time, any number of times. */
-void ec_leave(struct cpu *cpu, struct ec *ec);
+/* The end of a dead EC, on its own CPU: it leaves its call chain; false = the chain is long: again, after a window. For who finds it dead before its inbox item has come; at any time, any number of times. */
+bool ec_leave(struct cpu *cpu, struct ec *ec);
 
 /* Lets go of the SCs that schedule has dropped because they are dead. */
 void arrive_settle(struct cpu *cpu);

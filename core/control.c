@@ -77,9 +77,14 @@ static __attribute__((cold, noinline)) unsigned ec_help(struct cpu *cpu, struct 
     if (target->pd != ec->pd || target->kind == EC_IDLE || target->kind == EC_VCPU || target == ec || target->dead ||
         target->utcb->tls != tls)
         return NOVA_BAD_PAR;
-    struct ec *end = ec_chain_end(target);
+    struct ec *end = ec_chain_end(cpu, target, WALK_HELP);
+    if (!end) {
+        ec->todo = TODO_HYPERCALL;
+        return OUTCOME_NONE;
+    }
     if (end->blocked || end == ec || (target->kind == EC_LOCAL && !target->busy))
         return NOVA_BAD_PAR;
+    ec->frame.arg[0] = NOVA_SUCCESS; /* before another EC runs: the caller looks at its own frame alone */
     cpu->sc->helping = true;
     cpu->current = end;
     return NOVA_SUCCESS;
@@ -140,7 +145,6 @@ __attribute__((cold)) unsigned hypercall_ec_ctrl(struct cpu *cpu, struct ec *ec,
     case NOVA_EC_HELP:
         if (!(target = ec_target(ec, selector, 0)))
             return NOVA_BAD_CAP;
-        arg[0] = NOVA_SUCCESS;
         return ec_help(cpu, ec, target, arg[1]);
     case NOVA_EC_RESCHEDULE:
         cpu->sc->to_tail = true;

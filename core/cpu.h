@@ -19,6 +19,9 @@ struct reclaim_item;
 
 enum { PRIORITIES = 128 };
 
+/* Why the end of a call chain is looked for; each has its own place to go on from. */
+enum chain_walk { WALK_RESOLVE, WALK_HELP, WALK_LEAVE, CHAIN_WALKS };
+
 /* Work that this CPU has to look at before it leaves the kernel: bits of cpu->pending (its own) and cpu->posted (from others). */
 enum {
     PENDING_SCHEDULE = 1 << 0, /* another SC may have to run */
@@ -59,6 +62,12 @@ struct cpu {
     struct ec *idle_ec;
 
     struct list dropped; /* dead SCs that are in no queue any more */
+    /* Call chains that are too long for one go, by enum chain_walk; good as long as 'walking' is set: no chain has lost a member meanwhile */
+    struct {
+        struct ec *from, *at;
+    } walk[CHAIN_WALKS];
+    bool walking;
+
     struct list stirred; /* sleeping SCs that have to look again what they can run */
 
     /* timeout */

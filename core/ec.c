@@ -75,6 +75,7 @@ static void ec_init(struct ec *ec, const struct ec_arguments *arguments)
     ec->event_base = arguments->event_base;
     list_init(&ec->sleepers);
     list_init(&ec->visitors);
+    list_init(&ec->swept);
     list_init(&ec->waiter.link);
     list_init(&ec->sibling);
     inbox_item_init(&ec->inbox, &ec->object, arguments->arrive);
@@ -210,7 +211,6 @@ void ec_unblock(struct cpu *cpu, struct ec *ec)
 
 void ec_stir(struct cpu *cpu, struct ec *ec)
 {
-    ec = ec_chain_end(ec);
     for (unsigned steps = 0; !list_empty(&ec->sleepers); steps++) {
         if (steps == STIR_STEPS) {
             list_splice(&cpu->stirred, &ec->sleepers);
@@ -229,4 +229,24 @@ void ec_wake(struct cpu *cpu, struct ec *ec)
     }
     ec->woken = true;
     inbox_post(cpu, ec->cpu, &ec->inbox);
+}
+
+/* Members of a chain between two looks at the clock; what one costs. */
+enum { CHAIN_STEPS = 256, CHAIN_WORK = 5 };
+
+struct ec *ec_chain_walk(struct cpu *cpu, struct ec *from, enum chain_walk purpose)
+{
+    struct ec *at = cpu->walking && cpu->walk[purpose].from == from ? cpu->walk[purpose].at : from;
+    for (unsigned steps = 1; at->callee; at = at->callee, steps++) {
+        if (steps % CHAIN_STEPS || cpu_work(cpu, CHAIN_STEPS * CHAIN_WORK))
+            continue;
+        for (unsigned i = 0; i < CHAIN_WALKS && !cpu->walking; i++)
+            cpu->walk[i].from = 0;
+        cpu->walking = true;
+        cpu->walk[purpose].from = from;
+        cpu->walk[purpose].at = at;
+        cpu->pending |= PENDING_WINDOW;
+        return 0;
+    }
+    return at;
 }

@@ -71,6 +71,9 @@ struct ec {
     struct ec *remote_ec;         /* the portal's EC while the call lasts */
     bool let_go;                  /* SCs are wanted back before the reply: the chain has changed */
     struct list visitors;         /* of the callee: SCs that brought calls, by sc->visit */
+    struct list swept;            /* in visitors: those behind it have been looked at */
+    bool sweep;                   /* inbox: callers let go, or died */
+    bool sweeping;                /* the look that is under way is for those, too, not only for calls that are over */
 
     struct nova_utcb *utcb; /* kernel address; 0 for a virtual CPU */
     void *area;             /* of a virtual CPU: the port's, hal/virtualization.h */
@@ -166,7 +169,7 @@ void ec_unblock(struct cpu *cpu, struct ec *ec);
 /* Makes an EC's own CPU unblock it. */
 void ec_wake(struct cpu *cpu, struct ec *ec);
 
-/* Lets the SCs that sleep with the last EC of the chain from here on look again what they can run. */
+/* Lets the SCs that sleep with this EC, the last one of its chain, look again what they can run. */
 void ec_stir(struct cpu *cpu, struct ec *ec);
 
 /* What the handler of an OOM portal gets beside its portal's id. */
@@ -193,12 +196,19 @@ static inline void vcpu_state_save(struct ec *ec, struct nova_state *state, word
     state->exit_reason = event;
 }
 
-/* Last EC of the call chain. */
-static inline struct ec *ec_chain_end(struct ec *ec)
+/*
+ * Last EC of the call chain; 0 = the chain is long: interrupts first (PENDING_WINDOW is set), then the same question again, which goes on where this one
+ * stopped, unless the CPU has run user code or a chain has lost a member since.
+ */
+struct ec *ec_chain_walk(struct cpu *cpu, struct ec *from, enum chain_walk purpose);
+
+static inline struct ec *ec_chain_end(struct cpu *cpu, struct ec *from, enum chain_walk purpose)
 {
-    while (ec->callee)
-        ec = ec->callee;
-    return ec;
+    struct ec *at = from;
+    for (unsigned steps = 0; steps < 4; steps++, at = at->callee)
+        if (!at->callee)
+            return at;
+    return ec_chain_walk(cpu, from, purpose);
 }
 
 #endif

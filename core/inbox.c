@@ -4,7 +4,7 @@
  */
 #include "core/inbox.h"
 
-void inbox_post(struct cpu *from, struct cpu *to, struct inbox_item *item)
+static void post(struct cpu *from, struct cpu *to, struct inbox_item *item, bool first)
 {
     /* Two CPUs may post the same item to different ones at once (an SC moves): one wins, and the item is looked at after both have left their word. */
     if (__atomic_exchange_n(&item->posted, 1, __ATOMIC_ACQ_REL))
@@ -12,12 +12,23 @@ void inbox_post(struct cpu *from, struct cpu *to, struct inbox_item *item)
     if (!object_ref(item->object))
         return;
     spin_lock(&to->inbox_lock);
-    list_append(&to->inbox, &item->link);
+    if (first)
+        list_prepend(&to->inbox, &item->link);
+    else
+        list_append(&to->inbox, &item->link);
     spin_unlock(&to->inbox_lock);
     if (from == to)
         to->pending |= PENDING_INBOX;
     else
         cpu_post(to, PENDING_INBOX);
+}
+
+void inbox_post(struct cpu *from, struct cpu *to, struct inbox_item *item) { post(from, to, item, false); }
+
+void inbox_again(struct cpu *cpu, struct inbox_item *item)
+{
+    post(cpu, cpu, item, true);
+    cpu->pending |= PENDING_WINDOW;
 }
 
 /* What an item costs, roughly. */

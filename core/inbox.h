@@ -29,6 +29,9 @@ static inline void inbox_item_init(struct inbox_item *item, struct object *objec
 /* Posts an item to a CPU, also to the calling one itself. Nothing happens if its object is gone already. */
 void inbox_post(struct cpu *from, struct cpu *to, struct inbox_item *item);
 
+/* For deliver: there is more to do than one go may take; the item comes again, before all others, when interrupts have had a chance. */
+void inbox_again(struct cpu *cpu, struct inbox_item *item);
+
 /* Delivers what is there, some at a time: what is left stays PENDING_INBOX. */
 void inbox_deliver(struct cpu *cpu);
 

@@ -100,6 +100,7 @@ static void caller_resume(struct cpu *cpu, struct ec *caller, enum nova_status s
 {
     bool event = caller->in_event;
     caller->callee = 0;
+    cpu->walking = false;
     caller->in_event = false;
     cpu->current = caller;
     if (caller->dead)
@@ -172,7 +173,9 @@ static bool resolve_once(struct cpu *cpu)
         if (visit != REMOTE_RUN)
             return visit == REMOTE_BUSY;
     }
-    struct ec *start = sc->start, *end = ec_chain_end(start);
+    struct ec *start = sc->start, *end = ec_chain_end(cpu, start, WALK_RESOLVE);
+    if (!end)
+        return false;
     if (end != start && __atomic_load_n(&end->dead, __ATOMIC_ACQUIRE)) {
         /* Not when its inbox item comes: until then the SC might follow a call of a caller that is no more, there and back again. */
         ec_leave(cpu, end);

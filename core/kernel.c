@@ -110,6 +110,7 @@ static __attribute__((noinline)) struct frame *leave_slowly(struct cpu *cpu)
             switch_to(cpu, ec);
         if (!cpu->pending) {
             cpu->work = 0;
+            cpu->walking = false;
             return &ec->frame;
         }
         /* Nothing of this entry is needed any more. What is freed may belong to a PD whose space is still loaded. */

@@ -58,8 +58,10 @@ bool remote_follow(struct cpu *cpu, struct sc *sc, struct ec *caller)
 
 bool remote_help(struct cpu *cpu, struct ec *self, struct ec *busy)
 {
-    struct ec *end = ec_chain_end(busy);
+    struct ec *end = ec_chain_end(cpu, busy, WALK_HELP);
     struct sc *sc = cpu->sc;
+    if (!end)
+        return false; /* it is looked at again after the window */
     if (end->blocked) {
         /* Not for ever: user space may have built a circle of calls. */
         if (end->remote_ec && sc->hops < HELP_HOPS && remote_follow(cpu, sc, end)) {
@@ -90,15 +92,54 @@ static void sc_go_home(struct cpu *cpu, struct sc *sc)
         cpu->pending |= PENDING_CHECK;
 }
 
-/* All SCs that came to ec for this caller go home. */
-static void visitors_go_home(struct cpu *cpu, struct ec *ec, const struct ec *caller)
+/* The call that the visitor carries is over, or it is wanted back. */
+static bool visit_over(const struct ec *ec, const struct ec *caller)
 {
-    for (struct list *at = ec->visitors.next, *next; at != &ec->visitors; at = next) {
-        struct sc *sc = CONTAINER(at, struct sc, visit);
-        next = at->next;
-        if (sc->carried == caller)
+    return __atomic_load_n(&caller->remote_ec, __ATOMIC_ACQUIRE) != ec ||
+           (ec->sweeping &&
+            (__atomic_load_n(&caller->let_go, __ATOMIC_ACQUIRE) || __atomic_load_n(&caller->dead, __ATOMIC_RELAXED)));
+}
+
+/* What looking at a visitor costs, and sending it home; roughly. */
+enum { LOOK_WORK = 30, HOME_WORK = 500 };
+
+/* Visitors from the first one up to the mark go home or behind it; what is left when it is enough is left to the EC's inbox item. */
+static void visitors_look(struct cpu *cpu, struct ec *ec)
+{
+    while (ec->visitors.next != &ec->swept) {
+        struct sc *sc = CONTAINER(ec->visitors.next, struct sc, visit);
+        bool over = visit_over(ec, sc->carried);
+        if (over)
             sc_go_home(cpu, sc);
+        else {
+            list_remove(&sc->visit);
+            list_append(&ec->visitors, &sc->visit);
+        }
+        if (!cpu_work(cpu, over ? HOME_WORK : LOOK_WORK)) {
+            inbox_again(cpu, &ec->inbox);
+            return;
+        }
     }
+    list_remove(&ec->swept);
+    ec->sweeping = false;
+}
+
+/* All SCs go home whose visits to ec are over. */
+static void visitors_go_home(struct cpu *cpu, struct ec *ec)
+{
+    struct list *first = ec->visitors.next;
+    if (first == &ec->visitors)
+        return;
+    if (first->next == &ec->visitors && first != &ec->swept && !ec->sweeping) {
+        /* One alone, as a rule: its own SC has brought the call. */
+        struct sc *sc = CONTAINER(first, struct sc, visit);
+        if (visit_over(ec, sc->carried))
+            sc_go_home(cpu, sc);
+        return;
+    }
+    list_remove(&ec->swept);
+    list_append(&ec->visitors, &ec->swept);
+    visitors_look(cpu, ec);
 }
 
 /* The call is over: from now on no visit for it is good. Before the caller can be woken: it may begin the next one at once. */
@@ -112,7 +153,7 @@ static void remote_over(struct cpu *cpu, struct ec *ec, struct ec *caller)
 {
     remote_close(cpu, caller);
     ec_wake(cpu, caller);
-    visitors_go_home(cpu, ec, caller);
+    visitors_go_home(cpu, ec);
 }
 
 static void remote_end(struct cpu *cpu, struct ec *ec, struct ec *caller, enum nova_status status)
@@ -187,14 +228,14 @@ void remote_reply(struct cpu *cpu, struct ec *ec, struct ec *caller, enum nova_s
             caller->frame.arg[0] = NOVA_BAD_CAP;
             ec_wake(cpu, caller);
         }
-        visitors_go_home(cpu, ec, caller);
+        visitors_go_home(cpu, ec);
     } else
         remote_end(cpu, ec, caller, status);
     object_unref(cpu, &caller->object);
     cpu->pending |= PENDING_CHECK;
 }
 
-void remote_leave(struct cpu *cpu, struct ec *ec)
+void remote_leave(struct cpu *cpu, struct ec *ec, struct ec *end)
 {
     struct ec *caller = ec->caller;
     if (caller && caller->cpu != cpu) {
@@ -202,9 +243,10 @@ void remote_leave(struct cpu *cpu, struct ec *ec)
         remote_end(cpu, ec, caller, NOVA_COM_ABT);
         object_unref(cpu, &caller->object);
     }
-    struct ec *end = ec_chain_end(ec), *callee = __atomic_load_n(&end->remote_ec, __ATOMIC_ACQUIRE);
+    struct ec *callee = __atomic_load_n(&end->remote_ec, __ATOMIC_ACQUIRE);
     if (end->blocked && callee) {
         __atomic_store_n(&end->let_go, true, __ATOMIC_RELEASE);
+        __atomic_store_n(&callee->sweep, true, __ATOMIC_RELEASE);
         inbox_post(cpu, callee->cpu, &callee->inbox);
     }
 }
@@ -212,12 +254,11 @@ void remote_leave(struct cpu *cpu, struct ec *ec)
 void remote_look_after(struct cpu *cpu, struct ec *ec)
 {
     struct ec *caller = ec->caller;
-    for (struct list *at = ec->visitors.next, *next; at != &ec->visitors; at = next) {
-        struct sc *sc = CONTAINER(at, struct sc, visit);
-        next = at->next;
-        if (sc->carried->let_go || sc->carried->dead)
-            sc_go_home(cpu, sc);
-    }
+    if (__atomic_exchange_n(&ec->sweep, false, __ATOMIC_ACQ_REL)) {
+        ec->sweeping = !list_empty(&ec->visitors);
+        visitors_go_home(cpu, ec);
+    } else if (!list_empty(&ec->swept))
+        visitors_look(cpu, ec);
     if (caller && caller->cpu != cpu && caller->dead) {
         ec->caller = 0;
         object_unref(cpu, &caller->object);

@@ -41,8 +41,8 @@ void remote_reply(struct cpu *cpu, struct ec *ec, struct ec *caller, enum nova_s
 /* A call that has entered ec did not take place, because ec's PD is short of memory: its caller asks ec's OOM portal, from its own CPU. */
 void remote_undo(struct cpu *cpu, struct ec *ec, struct ec *caller);
 
-/* A dying EC's part in calls between CPUs: as the callee, and as the last caller of the chain that starts at it. */
-void remote_leave(struct cpu *cpu, struct ec *ec);
+/* A dying EC's part in calls between CPUs: as the callee, and the part of the end of the chain that starts at it. */
+void remote_leave(struct cpu *cpu, struct ec *ec, struct ec *end);
 
 /* On the callee's CPU: callers that died, SCs that are wanted back. */
 void remote_look_after(struct cpu *cpu, struct ec *ec);
