@@ -139,7 +139,7 @@ static bool below_revoke(struct revocation *revocation, struct mapping *top)
     for (;;) {
         struct mapping *m = walk.next;
         if (!m && walk.parent == top)
-            return true;
+            return !revocation->no_memory;
         if (stopped(revocation))
             break;
         spend(revocation, LOOK_COST);

@@ -23,6 +23,9 @@ word root_do(unsigned number, unsigned flags, word selector, word arg2, word arg
     struct frame *root = cpu_frame(0);
     hypercall(0, nova_arg1(number, flags, selector), arg2, arg3, arg4, arg5);
     machine_settle();
+    /* Long work ends a go of the machine after some windows. */
+    for (unsigned i = 0; i < 1000 && !cpu_frame(0); i++)
+        machine_settle();
     if (cpu_frame(0) != root)
         fail("root does not come back from hypercall %u", number);
     return root->arg[0];
