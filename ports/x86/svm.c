@@ -209,6 +209,8 @@ static struct frame *svm_resume(struct x86_cpu *cpu, struct frame *frame)
     vmcb->clean = 0;
     tag_choose(cpu, vcpu, vmcb);
     vcpu_switch_in(vcpu);
+    if (vcpu->vtlb.on) /* Bochs (at least to 2.7) does not load it, and the page faults that the kernel injects need it */
+        asm volatile("mov %0, %%cr2" : : "r"((word)vmcb->cr2));
     svm_enter(frame, (word)virt_to_phys(vmcb), (word)virt_to_phys(cpu->vcpu_host));
 }
 

@@ -12,9 +12,6 @@ void guest_main(void)
     test_processor();
     test_fpu();
     test_user();
-#if BITS == 32
-    test_task();
-#endif
     test_paging();
     finish();
 }

@@ -11,6 +11,5 @@ void guest_main(void)
     test_processor();
     test_fpu();
     test_user();
-    test_task();
     finish();
 }

@@ -92,6 +92,7 @@ void test_fpu(void);
 void test_task(void);
 void test_user(void);
 void test_paging(void);
+void test_double_fault(void);
 void test_two(void);
 
 /* Processor. */

@@ -3,7 +3,7 @@
 # Guests of user/vmm, the same for both kinds of host: build/out/ARCH/user/guests/NAME. BITS: mode that the C code is compiled for; FORMAT: flat image, ELF file, or
 # multiboot, an ELF file with a Multiboot 1 header; kludge, an image that only its Multiboot header describes; PAGING: what the start code switches on.
 
-GUESTS := real flat steps two_level pae long pair_two_level pair_pae pair_long
+GUESTS := real flat steps task task_paging nested nested_long two_level pae long pair_two_level pair_pae pair_long
 REPORT := report traps
 COMMON := exceptions step interrupts ports processor
 real_BITS := 16
@@ -11,7 +11,7 @@ real_FORMAT := flat
 real_PARTS := real stubs16 $(REPORT) $(COMMON)
 flat_BITS := 32
 flat_FORMAT := elf
-flat_PARTS := flat stubs32 descriptors $(REPORT) $(COMMON) fpu user task
+flat_PARTS := flat stubs32 descriptors $(REPORT) $(COMMON) fpu user
 
 steps_BITS := 32
 steps_FORMAT := elf
@@ -19,7 +19,7 @@ steps_PARTS := steps step stubs32 descriptors $(REPORT)
 two_level_BITS := 32
 two_level_FORMAT := multiboot
 two_level_DEFINES := -DMULTIBOOT
-two_level_PARTS := all stubs32 descriptors $(REPORT) $(COMMON) fpu user task paging pages
+two_level_PARTS := all stubs32 descriptors $(REPORT) $(COMMON) fpu user paging pages
 pae_BITS := 32
 pae_FORMAT := multiboot
 pae_DEFINES := -DMULTIBOOT -DPAE
@@ -27,6 +27,20 @@ pae_PARTS := $(two_level_PARTS)
 long_BITS := 64
 long_FORMAT := kludge
 long_PARTS := all stubs64 descriptors $(REPORT) $(COMMON) fpu user paging pages
+task_BITS := 32
+task_FORMAT := elf
+task_PARTS := tasks task stubs32 descriptors $(REPORT)
+task_paging_BITS := 32
+task_paging_FORMAT := multiboot
+task_paging_DEFINES := -DMULTIBOOT -DPAGES
+task_paging_PARTS := $(task_PARTS) paging
+nested_BITS := 32
+nested_FORMAT := multiboot
+nested_DEFINES := -DMULTIBOOT
+nested_PARTS := nested stubs32 descriptors $(REPORT) paging pages
+nested_long_BITS := 64
+nested_long_FORMAT := kludge
+nested_long_PARTS := nested stubs64 descriptors $(REPORT) paging pages
 PAIR := pair two descriptors $(REPORT) paging
 pair_two_level_BITS := 32
 pair_two_level_FORMAT := multiboot

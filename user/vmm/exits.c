@@ -142,6 +142,7 @@ static const struct event {
           {0x78, 0x78, event_halt, MTD_FINISH},
           {0x7b, 0x7b, event_io, MTD_ALL},
           {0x7c, 0x7c, event_msr, MSR_MTD | MTD_DONE | NOVA_MTD_QUAL},
+          {0x7d, 0x7d, event_task, MTD_ALL},
           {0x7f, 0x7f, event_shutdown, MTD_ALL},
           {0x80, 0x86, event_undefined, NOVA_MTD_INJ},
           {NOVA_VM_NPT_FAULT, NOVA_VM_NPT_FAULT, event_memory, MTD_FINISH | NOVA_MTD_QUAL},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Task switches of 32-bit guests, which VMX leaves to the monitor (Intel SDM vol. 3, 7.3 and 25.4.2): the old state goes into the old TSS, the new one comes from the new TSS.
+ * Task switches of 32-bit guests, which VMX always and SVM under the vTLB leaves to the monitor (Intel SDM vol. 3, 7.3 and 25.4.2): the old state goes into the old TSS, the new one comes from the new TSS.
  * Descriptors that are not what they have to be give the guest an invalid-TSS exception; 16-bit TSSs are not known.
  */
 #include "vmm.h"
@@ -84,6 +84,63 @@ static int busy_set(struct vm *vm, struct nova_state *s, unsigned selector, int 
     return guest_access(vm, s, place, &d, 8, 1);
 }
 
+struct request {
+    unsigned selector, source, length;
+    int with_error;
+    uint32_t error;
+};
+
+/* Length of a far CALL or JMP, INT or IRET, which SVM does not say. 0: it cannot be read, and the guest gets the fault. */
+static unsigned length_find(struct vm *vm, struct nova_state *s)
+{
+    enum { CALL = 0x9a, JUMP = 0xea, INDIRECT = 0xff, INT_N = 0xcd, LONGEST = 15 };
+    unsigned wide = s->cs.attributes & 0x400 ? 4 : 2, addresses = wide, length = 0;
+    uint8_t byte, modrm, sib;
+    nova_word at = (nova_word)s->cs.base + s->ip;
+    for (;; length++) {
+        if (length == LONGEST || !guest_access(vm, s, at + length, &byte, 1, 0))
+            return 0;
+        if (byte == 0x66)
+            wide = 6 - wide;
+        else if (byte == 0x67)
+            addresses = 6 - addresses;
+        else if (byte != 0x26 && byte != 0x2e && byte != 0x36 && byte != 0x3e && byte != 0x64 && byte != 0x65)
+            break;
+    }
+    if (byte == CALL || byte == JUMP)
+        return length + 1 + wide + 2;
+    if (byte == INT_N)
+        return length + 2;
+    if (byte != INDIRECT)
+        return length + 1;
+    if (!guest_access(vm, s, at + length + 1, &modrm, 1, 0))
+        return 0;
+    unsigned mod = modrm >> 6, base = modrm & 7, displacement = mod == 1 ? 1 : mod == 2 ? addresses : 0;
+    if (addresses == 2)
+        return length + 2 + (!mod && base == 6 ? 2 : displacement);
+    if (base != 4)
+        return length + 2 + (!mod && base == 5 ? 4 : displacement);
+    if (!guest_access(vm, s, at + length + 2, &sib, 1, 0))
+        return 0;
+    return length + 3 + (!mod && (sib & 7) == 5 ? 4 : displacement);
+}
+
+/* AMD APM vol. 2, 15.14.1; Intel SDM vol. 3, table 27-2. */
+static struct request request_of(const struct nova_state *s)
+{
+    uint64_t more = s->qual[1];
+    struct request r = {.selector = s->qual[0] & 0xffff, .source = s->qual[0] >> 30 & 3, .length = (unsigned)s->inst_len};
+    int delivery = s->inj_info >> 31;
+    r.with_error = delivery && s->inj_info & ERROR;
+    r.error = s->inj_error;
+    if (is_svm) {
+        r.source = more >> 36 & 1 ? BY_IRET : more >> 38 & 1 ? BY_JUMP : delivery ? BY_GATE : BY_CALL;
+        r.with_error = more >> 44 & 1;
+        r.error = (uint32_t)more;
+    }
+    return r;
+}
+
 /* Whether IP is to be behind the instruction: not for faults and interrupts that came through a gate. */
 static int by_instruction(const struct nova_state *s, unsigned source)
 {
@@ -91,10 +148,14 @@ static int by_instruction(const struct nova_state *s, unsigned source)
     return source != BY_GATE || !(s->inj_info >> 31) || type == INJECT_SOFTWARE || type == INJECT_TRAP;
 }
 
-static int old_save(struct vm *vm, struct nova_state *s, unsigned source)
+static int old_save(struct vm *vm, struct nova_state *s, const struct request *request)
 {
+    unsigned source = request->source, length = request->length;
+    int behind = by_instruction(s, source);
+    if (behind && is_svm && !(length = length_find(vm, s)))
+        return 0;
     struct tss tss = {
-        .ip = (uint32_t)(s->ip + (by_instruction(s, source) ? s->inst_len : 0)),
+        .ip = (uint32_t)(s->ip + (behind ? length : 0)),
         .flags = (uint32_t)s->flags & ~(source == BY_IRET ? (uint32_t)FLAGS_NT : 0),
         .ax = (uint32_t)s->ax,
         .cx = (uint32_t)s->cx,
@@ -141,7 +202,8 @@ static int new_load(struct vm *vm, struct nova_state *s, const struct tss *tss)
 void task_switch(struct vcpu *vcpu, struct nova_state *s)
 {
     struct vm *vm = vcpu->vm;
-    unsigned selector = s->qual[0] & 0xffff, source = s->qual[0] >> 30 & 3, old = s->tr.selector;
+    struct request request = request_of(s);
+    unsigned selector = request.selector, source = request.source, old = s->tr.selector;
     uint64_t d;
     nova_word place;
     struct tss tss;
@@ -154,7 +216,7 @@ void task_switch(struct vcpu *vcpu, struct nova_state *s)
         bad(s, selector);
         return;
     }
-    if (!old_save(vm, s, source) || !guest_access(vm, s, (nova_word)segment.base, &tss, sizeof tss, 0))
+    if (!old_save(vm, s, &request) || !guest_access(vm, s, (nova_word)segment.base, &tss, sizeof tss, 0))
         return;
     if ((source == BY_JUMP || source == BY_IRET) && !busy_set(vm, s, old, 0))
         return;
@@ -166,8 +228,6 @@ void task_switch(struct vcpu *vcpu, struct nova_state *s)
     }
     if (source != BY_IRET && !busy_set(vm, s, selector, 1))
         return;
-    int with_error = source == BY_GATE && s->inj_info >> 31 && s->inj_info & ERROR;
-    uint32_t error = s->inj_error;
     s->tr = segment;
     s->tr.attributes |= BUSY;
     s->intr_state = 0;
@@ -178,8 +238,8 @@ void task_switch(struct vcpu *vcpu, struct nova_state *s)
     nova_word mtd = s->mtd;
     if (!new_load(vm, s, &tss))
         s->mtd = mtd; /* the exception comes in the new task */
-    else if (with_error) {
+    else if (request.with_error) {
         s->sp -= 4;
-        guest_access(vm, s, (nova_word)s->ss.base + s->sp, &error, 4, 1);
+        guest_access(vm, s, (nova_word)s->ss.base + s->sp, &request.error, 4, 1);
     }
 }

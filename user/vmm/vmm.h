@@ -131,7 +131,7 @@ enum {
 /* registers.c: control registers, VMX. */
 void control_register_exit(struct vcpu *vcpu, struct nova_state *state);
 
-/* task.c, VMX: the hardware leaves task switches to the monitor. */
+/* task.c, VMX and the vTLB of SVM: the hardware leaves task switches to the monitor. */
 void task_switch(struct vcpu *vcpu, struct nova_state *state);
 
 /* translate.c: guest memory. Linear addresses are translated by the guest's own tables; 0 = the guest gets a page fault, which is in the state. */
