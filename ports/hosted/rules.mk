@@ -27,18 +27,25 @@ TESTS ?=
 # core's memcpy and friends get other names, so that the process keeps the C library's. Tests see both.
 $(OUT)/obj/core/%.o: private CFLAGS += -include $(TOP)/ports/hosted/rename.h
 
+# Freed kernel memory is poisoned (poison.c).
+WRAPPED := slab_take slab_give page_alloc page_alloc_zero page_free
+LINK_CORE = $(OUT)/libkernel.a $(patsubst %,-Wl$(comma)--wrap=%,$(WRAPPED)) -lpthread
+comma := ,
+$(OUT)/obj/core/slab.o $(OUT)/obj/core/page_alloc.o: private CFLAGS += -fno-sanitize=address
+$(OUT)/obj/core/slab.o $(OUT)/obj/core/page_alloc.o: $(TOP)/ports/hosted/rules.mk
+
 .PHONY: test threads
 all: $(TEST_PROGRAMS)
 
 $(OUT)/test/unit: $(UNIT_OBJECTS) $(OUT)/libkernel.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(SANITIZE) -o $@ $(UNIT_OBJECTS) $(OUT)/libkernel.a -lpthread
+	$(Q)$(CC) $(SANITIZE) -o $@ $(UNIT_OBJECTS) $(LINK_CORE)
 
 $(OUT)/test/random: $(RANDOM_OBJECTS) $(OUT)/libkernel.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(SANITIZE) -o $@ $(RANDOM_OBJECTS) $(OUT)/libkernel.a -lpthread
+	$(Q)$(CC) $(SANITIZE) -o $@ $(RANDOM_OBJECTS) $(LINK_CORE)
 
 test: $(TEST_PROGRAMS)
 	@passed=0; failed=0; \

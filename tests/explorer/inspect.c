@@ -72,7 +72,9 @@ static bool queue_read(struct semaphore *semaphore, const struct ec **list, unsi
     for (struct list *at = semaphore->queue.list.next; at != &semaphore->queue.list && !semaphore->counter; at = at->next) {
         if (*count == THREADS_MAX)
             fail("a wait queue has too many waiters");
-        list[(*count)++] = CONTAINER(at, struct ec, waiter.link);
+        list[*count] = CONTAINER(at, struct ec, waiter.link);
+        if (list[(*count)++]->gone)
+            fail("a thread waits that is dead and gone");
     }
     return true;
 }

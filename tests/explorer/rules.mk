@@ -11,7 +11,7 @@ SCHEDULES ?= 100
 $(OUT)/test/explorer: $(EXPLORER_OBJECTS) $(OUT)/libkernel.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(SANITIZE) -o $@ $(EXPLORER_OBJECTS) $(OUT)/libkernel.a -lpthread
+	$(Q)$(CC) $(SANITIZE) -o $@ $(EXPLORER_OBJECTS) $(LINK_CORE)
 
 -include $(EXPLORER_OBJECTS:.o=.d)
 

@@ -20,7 +20,7 @@ $(OUT)/obj/tests/model/%.o: private CFLAGS += -O2
 $(OUT)/test/model: $(MODEL_OBJECTS) $(OUT)/libkernel.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(SANITIZE) -o $@ $(MODEL_OBJECTS) $(OUT)/libkernel.a -lpthread
+	$(Q)$(CC) $(SANITIZE) -o $@ $(MODEL_OBJECTS) $(LINK_CORE)
 
 -include $(MODEL_OBJECTS:.o=.d)
 

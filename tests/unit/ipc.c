@@ -281,6 +281,22 @@ TEST(reply_with_a_semaphore)
     CHECK(cpu_frame(0) == handler);
 }
 
+/* Nobody can wait for a signal: it is as no semaphore at all. */
+TEST(reply_with_a_signal)
+{
+    enum { SIGNAL = 0x300 };
+    machine_make(1);
+    CHECK_EQ(create_sm(0, SIGNAL, SEL_PD, 5, SM), NOVA_SUCCESS);
+    CHECK_EQ(call(0, PORTAL, 0), BLOCKED);
+    CHECK(in_handler(0, IP));
+    CHECK_EQ(reply(0, SIGNAL), BLOCKED);
+    CHECK_EQ(running(0), 1);
+    CHECK_EQ(result_arg(0, 1), NOVA_SUCCESS);
+    revoke(0, nova_crd(NOVA_CRD_OBJ, SIGNAL, 0, NOVA_PERM_ALL), NOVA_REVOKE_SELF, 0, 0);
+    machine_settle();
+    CHECK_EQ(running(0), 1);
+}
+
 TEST(reply_of_a_global_ec_sleeps_for_good)
 {
     machine_make(1);
