@@ -77,6 +77,9 @@ _Noreturn void contract_broken(const char *format, ...) __attribute__((format(pr
 /* Test's view of physical memory; 0 outside RAM. */
 void *machine_memory(paddr_t address);
 
+/* Kernel memory that core has freed and not handed out again; always false without the address sanitizer. */
+bool memory_freed(const void *address);
+
 /* From now on what this process does to the machine's memory stays in this process: for a child that goes on from where its parent brought the machine. */
 void machine_private(void);
 

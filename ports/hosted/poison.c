@@ -16,9 +16,12 @@
 #ifdef HAS_ASAN
 #include <sanitizer/asan_interface.h>
 #else
+#define __asan_address_is_poisoned(address) ((void)(address), 0)
 #define ASAN_POISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
 #define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
 #endif
+
+bool memory_freed(const void *address) { return __asan_address_is_poisoned(address); }
 
 void *__real_slab_take(void *account, unsigned class, bool forced);
 void *__wrap_slab_take(void *account, unsigned class, bool forced);

@@ -203,8 +203,10 @@ static void actor_enter(struct actor *actor, word number)
 void actor_watch(void)
 {
     for (unsigned i = 0; i < actor_count; i++)
-        if (CONTAINER(actors[i].frame, struct ec, frame)->dead)
-            actors[i].dead = true;
+        if (!actors[i].dead) {
+            const struct ec *ec = CONTAINER(actors[i].frame, struct ec, frame);
+            actors[i].dead = memory_freed(ec) || ec->dead;
+        }
 }
 
 static void trace_request(const struct actor *actor, unsigned cpu)

@@ -18,14 +18,28 @@ static struct pd *root_pd;
 static word next_selector;
 static unsigned next_utcb;
 
+/* Until no CPU has anything left to do: also those that only open interrupt windows. */
+static void settle(void)
+{
+    bool again = true;
+    for (unsigned rounds = 0; again; rounds++) {
+        if (rounds == 10000)
+            fail("a CPU opens interrupt windows for ever");
+        again = false;
+        machine_settle();
+        for (unsigned cpu = 0; cpu < boot_info.cpus; cpu++)
+            if (!cpu_frame(cpu)) {
+                cpu_enter(cpu, ENTER_CONTINUE, 0, 0, 0);
+                again = true;
+            }
+    }
+}
+
 word root_do(unsigned number, unsigned flags, word selector, word arg2, word arg3, word arg4, word arg5)
 {
     struct frame *root = cpu_frame(0);
     hypercall(0, nova_arg1(number, flags, selector), arg2, arg3, arg4, arg5);
-    machine_settle();
-    /* Long work ends a go of the machine after some windows. */
-    for (unsigned i = 0; i < 1000 && !cpu_frame(0); i++)
-        machine_settle();
+    settle();
     if (cpu_frame(0) != root)
         fail("root does not come back from hypercall %u", number);
     return root->arg[0];
@@ -227,7 +241,7 @@ void scenario_build(void)
 void scenario_clear(void)
 {
     machine_advance(root_deadline - machine_time());
-    machine_settle();
+    settle();
     if (cpu_idle(0))
         fail("root does not wake at its deadline");
     must(root_do(NOVA_REVOKE, NOVA_REVOKE_SELF, 0, nova_crd(NOVA_CRD_OBJ, MADE, MADE_ORDER, NOVA_PERM_ALL), 0, 0, 0));
@@ -235,7 +249,7 @@ void scenario_clear(void)
     must(root_do(NOVA_REVOKE, NOVA_REVOKE_SELF, 0, nova_crd(NOVA_CRD_PIO, 0, 16, 1), 0, 0, 0));
     for (unsigned i = 0; i < 4; i++) {
         machine_advance(10000000);
-        machine_settle();
+        settle();
     }
     for (unsigned cpu = 1; cpu < boot_info.cpus; cpu++)
         if (!cpu_idle(cpu))
