@@ -29,6 +29,11 @@ static const struct {
 #undef FIELD
 };
 
+/* Bits of an MTD for which the table has to be walked; handlers of page faults and the like ask for none of them. */
+#define FIELD(bits, state_field, frame_field) | (bits)
+static const word table_bits = 0 FRAME_FIELDS(FIELD);
+#undef FIELD
+
 static word *word_at(void *base, size_t offset) { return (word *)((char *)base + offset); }
 
 /* Room for an FPU image between the state and the end of the UTCB. */
@@ -53,11 +58,15 @@ void frame_init(struct frame *frame, word ip, word sp)
 
 void frame_state_save(struct frame *frame, struct nova_state *state, word mtd, word error, word address)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+    for (size_t i = 0; mtd & table_bits && i < ARRAY_SIZE(fields); i++)
         if (mtd & fields[i].mtd)
             *word_at(state, fields[i].state) = *word_at(frame, fields[i].frame);
-    if (mtd & NOVA_MTD_IP)
+    if (mtd & NOVA_MTD_SP)
+        state->sp = frame->sp;
+    if (mtd & NOVA_MTD_IP) {
+        state->ip = frame->ip;
         state->inst_len = 0;
+    }
     if (mtd & NOVA_MTD_FLAGS)
         state->flags = frame->flags | FLAGS_INTERRUPT; /* 32 bit: SYSENTER had cleared it before the entry saved it */
     if (mtd & NOVA_MTD_QUAL) {
@@ -81,9 +90,13 @@ static void fpu_release(struct x86_cpu *cpu)
 
 void frame_state_load(struct frame *frame, const struct nova_state *state, word mtd)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+    for (size_t i = 0; mtd & table_bits && i < ARRAY_SIZE(fields); i++)
         if (mtd & fields[i].mtd)
             *word_at(frame, fields[i].frame) = *(const volatile word *)((const char *)state + fields[i].state);
+    if (mtd & NOVA_MTD_SP)
+        frame->sp = *(const volatile word *)&state->sp;
+    if (mtd & NOVA_MTD_IP)
+        frame->ip = *(const volatile word *)&state->ip;
     if (mtd & NOVA_MTD_FLAGS)
         frame->flags = (*(const volatile word *)&state->flags & FLAGS_USER) | FLAGS_FIXED | FLAGS_INTERRUPT;
     if (mtd & NOVA_MTD_FPU && frame->fpu) {

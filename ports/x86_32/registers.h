@@ -21,9 +21,7 @@ enum { REG_CX, REG_DX };
     FIELD(NOVA_MTD_GPR_ACDB, bx, arg[ARG_BX])                                                                                      \
     FIELD(NOVA_MTD_GPR_BSD, bp, arg[ARG_BP])                                                                                       \
     FIELD(NOVA_MTD_GPR_BSD, si, arg[ARG_SI])                                                                                       \
-    FIELD(NOVA_MTD_GPR_BSD, di, arg[ARG_DI])                                                                                       \
-    FIELD(NOVA_MTD_SP, sp, sp)                                                                                                     \
-    FIELD(NOVA_MTD_IP, ip, ip)
+    FIELD(NOVA_MTD_GPR_BSD, di, arg[ARG_DI])
 
 /* Registers of an interrupted context, as entry.S pushes them; sp and ss are there only if it was user mode. */
 struct trap_registers {

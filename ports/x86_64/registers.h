@@ -22,8 +22,6 @@ enum { REG_BX, REG_BP, REG_R9, REG_R10, REG_R12, REG_R13, REG_R14, REG_R15, REG_
     FIELD(NOVA_MTD_GPR_BSD, bp, reg[REG_BP])                                                                                       \
     FIELD(NOVA_MTD_GPR_BSD, si, arg[ARG_SI])                                                                                       \
     FIELD(NOVA_MTD_GPR_BSD, di, arg[ARG_DI])                                                                                       \
-    FIELD(NOVA_MTD_SP, sp, sp)                                                                                                     \
-    FIELD(NOVA_MTD_IP, ip, ip)                                                                                                     \
     FIELD(NOVA_MTD_GPR_R8_R15, r8, arg[ARG_R8])                                                                                    \
     FIELD(NOVA_MTD_GPR_R8_R15, r9, reg[REG_R9])                                                                                    \
     FIELD(NOVA_MTD_GPR_R8_R15, r10, reg[REG_R10])                                                                                  \
