@@ -11,13 +11,12 @@ struct nova_utcb *root_utcb;
 
 static unsigned failures;
 
-/* The stack pointer stays what it was when the EC was created. */
+/* The stack pointer stays what it was when the EC was created; there is no address to return to. */
 #ifdef __x86_64__
 __asm__(".pushsection .text\n\t.globl reply_at_once\nreply_at_once:\n\tmov $1, %edi\n\tsyscall\n\tud2\n\t.popsection");
 #else
-__asm__(
-    ".pushsection .text\n\t.globl reply_at_once\nreply_at_once:\n\tmov $1, %eax\n\tmov %esp, %ecx\n\tmov $reply_at_once, %edx\n\t"
-    "sysenter\n\tud2\n\t.popsection");
+__asm__(".pushsection .text\n\t.globl reply_at_once\nreply_at_once:\n\tmov $1, %eax\n\tmov %esp, %ecx\n\t"
+        "sysenter\n\tud2\n\t.popsection");
 #endif
 
 void result(const char *name, uint64_t ticks) { nova_printf("BENCH %s %llu\n", name, (unsigned long long)ticks); }

@@ -37,7 +37,7 @@ void expect(const char *what, enum nova_status status);
         result(name, (uint32_t)ticks_ / (count));                                                                                  \
     } while (0)
 
-/* A portal handler that replies at once: one instruction or three, no stack. */
+/* A portal handler that replies at once: one instruction or two, no stack. */
 void reply_at_once(void);
 
 /* A handler in a PD on a CPU whose events go to `event_base`; a portal to it. */

@@ -55,6 +55,45 @@ static inline enum nova_status nova_hypercall(nova_word a1, nova_word a2, nova_w
     return (enum nova_status)(nova_hypercall_raw(a1, &args) & 0xff);
 }
 
+/*
+ * The same for those that happen all the time, with only the registers that they need. What the others hold does not matter, and they all keep it.
+ * nova_hypercall3 hands back what its second and third word have become.
+ */
+#ifdef __x86_64__
+#define NOVA_ENTER "syscall"
+#define NOVA_ENTER_A1 "+D"
+#define NOVA_ENTER_A2 "S"
+#define NOVA_ENTER_A3 "d"
+#define NOVA_ENTER_LOST "rcx", "r11"
+#else
+#define NOVA_ENTER "mov %%esp, %%ecx\n\tmov $1f, %%edx\n\tsysenter\n1:"
+#define NOVA_ENTER_A1 "+a"
+#define NOVA_ENTER_A2 "D"
+#define NOVA_ENTER_A3 "S"
+#define NOVA_ENTER_LOST "ecx", "edx"
+#endif
+
+static inline enum nova_status nova_hypercall1(nova_word a1)
+{
+    __asm__ volatile(NOVA_ENTER : NOVA_ENTER_A1(a1) : : NOVA_ENTER_LOST, "cc", "memory");
+    return (enum nova_status)(a1 & 0xff);
+}
+
+static inline enum nova_status nova_hypercall2(nova_word a1, nova_word a2)
+{
+    __asm__ volatile(NOVA_ENTER : NOVA_ENTER_A1(a1) : NOVA_ENTER_A2(a2) : NOVA_ENTER_LOST, "cc", "memory");
+    return (enum nova_status)(a1 & 0xff);
+}
+
+static inline enum nova_status nova_hypercall3(nova_word a1, nova_word *a2, nova_word *a3)
+{
+    __asm__ volatile(NOVA_ENTER
+                     : NOVA_ENTER_A1(a1), "+" NOVA_ENTER_A2(*a2), "+" NOVA_ENTER_A3(*a3)
+                     :
+                     : NOVA_ENTER_LOST, "cc", "memory");
+    return (enum nova_status)(a1 & 0xff);
+}
+
 /* The same with results: args is replaced by what came back. */
 static inline enum nova_status nova_hypercall_args(nova_word a1, struct nova_args *args)
 {
@@ -64,7 +103,7 @@ static inline enum nova_status nova_hypercall_args(nova_word a1, struct nova_arg
 /* Sends the message in the caller's UTCB through a portal and waits for the reply; flags: 0 or NOVA_CALL_NOBLOCK. */
 static inline enum nova_status nova_call(nova_word portal, unsigned flags)
 {
-    return nova_hypercall(nova_arg1(NOVA_CALL, flags, portal), 0, 0, 0, 0);
+    return nova_hypercall1(nova_arg1(NOVA_CALL, flags, portal));
 }
 
 /*
@@ -149,7 +188,7 @@ static inline enum nova_status nova_ec_recall(nova_word ec, unsigned fetch_state
 }
 
 /* Gives up the rest of the time slice. */
-static inline enum nova_status nova_ec_yield(void) { return nova_hypercall(nova_arg1(NOVA_EC_CTRL, NOVA_EC_YIELD, 0), 0, 0, 0, 0); }
+static inline enum nova_status nova_ec_yield(void) { return nova_hypercall1(nova_arg1(NOVA_EC_CTRL, NOVA_EC_YIELD, 0)); }
 
 /* Runs another EC of this CPU and PD, whose UTCB's tls word equals `tls`, on the caller's time. */
 static inline enum nova_status nova_ec_help(nova_word ec, nova_word tls)
@@ -218,31 +257,29 @@ static inline enum nova_status nova_sc_ec_time(nova_word sc, nova_word ec, uint6
 /* Sets the id that the portal hands to its handler. */
 static inline enum nova_status nova_pt_ctrl(nova_word portal, nova_word id)
 {
-    return nova_hypercall(nova_arg1(NOVA_PT_CTRL, 0, portal), id, 0, 0, 0);
+    return nova_hypercall2(nova_arg1(NOVA_PT_CTRL, 0, portal), id);
 }
 
 /* Raises a semaphore. */
 static inline enum nova_status nova_sm_up(nova_word semaphore)
 {
-    return nova_hypercall(nova_arg1(NOVA_SM_CTRL, NOVA_SM_UP, semaphore), 0, 0, 0, 0);
+    return nova_hypercall1(nova_arg1(NOVA_SM_CTRL, NOVA_SM_UP, semaphore));
 }
 
 /* Lowers a semaphore, or waits until it can, at most to the TSC value `deadline` (0: for ever). flags: 0 or NOVA_SM_ZERO. */
 static inline enum nova_status nova_sm_down(nova_word semaphore, unsigned flags, uint64_t deadline)
 {
-    return nova_hypercall(nova_arg1(NOVA_SM_CTRL, NOVA_SM_DOWN | flags, semaphore), (nova_word)(deadline >> 32),
-                          (nova_word)(uint32_t)deadline, 0, 0);
+    nova_word high = (nova_word)(deadline >> 32), low = (nova_word)(uint32_t)deadline;
+    return nova_hypercall3(nova_arg1(NOVA_SM_CTRL, NOVA_SM_DOWN | flags, semaphore), &high, &low);
 }
 
 /* As nova_sm_down, on a semaphore that others are chained to: *value of the one that signalled, *count of its ups. */
 static inline enum nova_status nova_sm_down_signal(nova_word semaphore, unsigned flags, uint64_t deadline, nova_word *value,
                                                    nova_word *count)
 {
-    struct nova_args args = {(nova_word)(deadline >> 32), (nova_word)(uint32_t)deadline, 0, 0};
-    enum nova_status status = nova_hypercall_args(nova_arg1(NOVA_SM_CTRL, NOVA_SM_DOWN | flags, semaphore), &args);
-    *value = args.a2;
-    *count = args.a3;
-    return status;
+    *value = (nova_word)(deadline >> 32);
+    *count = (nova_word)(uint32_t)deadline;
+    return nova_hypercall3(nova_arg1(NOVA_SM_CTRL, NOVA_SM_DOWN | flags, semaphore), value, count);
 }
 
 /* DMA of a PCI device goes through the device view of `pd`. config: address of its config page there. */
