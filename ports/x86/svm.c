@@ -158,9 +158,9 @@ static bool window_open(const struct vcpu *vcpu, const struct vmcb *vmcb)
  */
 static uint64_t interrupted_again(const struct vcpu *vcpu)
 {
-    enum { DEBUG = 1 };
+    enum { VECTOR_DEBUG = 1 };
     uint64_t event = vcpu->interrupted;
-    bool trap = (event & INJECT_TYPE) == INJECT_EXCEPTION << 8 && (event & INJECT_VECTOR) == DEBUG;
+    bool trap = (event & INJECT_TYPE) == INJECT_EXCEPTION << 8 && (event & INJECT_VECTOR) == VECTOR_DEBUG;
     return event == (vcpu->inject & INJECT_FIELDS) || trap ? event : 0;
 }
 
