@@ -15,7 +15,6 @@ static inline void chain_enter(struct cpu *cpu, struct ec *ec, struct portal *po
     callee->busy = true;
     callee->frame.arg[0] = portal->id;
     callee->frame.ip = portal->ip;
-    callee->frame.resume = RESUME_HYPERCALL;
     cpu->current = callee;
 }
 

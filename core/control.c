@@ -20,10 +20,7 @@ static void time_store(uint64_t ticks, word *high, word *low)
 }
 
 /* Execution time of an EC so far; it counts as read. */
-static uint64_t ec_time(struct cpu *cpu, struct ec *ec)
-{
-    return ec->time_read = ec->time + (cpu->resumed == ec ? time_now() - cpu->since : 0);
-}
+static uint64_t ec_time(struct ec *ec) { return ec->time_read = ec_time_used(ec); }
 
 /* Time of an SC so far; it counts as read. */
 static uint64_t sc_time(struct cpu *cpu, struct sc *sc) { return sc->time_read = schedule_time(cpu, sc); }
@@ -85,7 +82,7 @@ static __attribute__((cold, noinline)) unsigned ec_help(struct cpu *cpu, struct 
     if (end->blocked || end == ec || (target->kind == EC_LOCAL && !target->busy))
         return NOVA_BAD_PAR;
     ec->frame.arg[0] = NOVA_SUCCESS; /* before another EC runs: the caller looks at its own frame alone */
-    cpu->sc->helping = true;
+    cpu->helping = true;
     cpu->current = end;
     return NOVA_SUCCESS;
 }
@@ -153,7 +150,7 @@ __attribute__((cold)) unsigned hypercall_ec_ctrl(struct cpu *cpu, struct ec *ec,
     case NOVA_EC_TIME:
         if (!(target = ec_target(ec, selector, 0)))
             return NOVA_BAD_CAP;
-        time_store(ec_time(cpu, target), &arg[1], &arg[2]);
+        time_store(ec_time(target), &arg[1], &arg[2]);
         return NOVA_SUCCESS;
     case NOVA_EC_MIGRATE: return hypercall_migrate(cpu, ec, arg);
     case NOVA_EC_GET_STATE:
@@ -195,7 +192,7 @@ unsigned hypercall_sc_ctrl(struct cpu *cpu, struct ec *ec, word *arg)
         struct ec *target = FIND(ec, ec, arg[1], 0);
         if (!target)
             return NOVA_BAD_CAP;
-        time_store(ec_time(cpu, target), &arg[3], &arg[4]);
+        time_store(ec_time(target), &arg[3], &arg[4]);
     } else if (operation != SC_TIME)
         return NOVA_BAD_PAR;
     time_store(sc_time(cpu, sc), &arg[1], &arg[2]);
@@ -215,9 +212,9 @@ unsigned hypercall_pt_ctrl(struct cpu *cpu, struct ec *ec, word *arg)
 static unsigned sm_down(struct cpu *cpu, struct ec *ec, struct semaphore *semaphore, word *arg)
 {
     struct down down = {.to_zero = arg_flags(arg) & NOVA_SM_ZERO, .deadline = (uint64_t)arg[1] << 32 | (uint32_t)arg[2]};
-    if (semaphore->kind == SEMAPHORE_SIGNAL)
+    if (semaphore->queue.kind == SEMAPHORE_SIGNAL)
         return NOVA_BAD_CAP;
-    if (semaphore->kind == SEMAPHORE_GSI) {
+    if (semaphore->queue.kind == SEMAPHORE_GSI) {
         interrupt_unmask(signal_of(semaphore));
         if (signal_of(semaphore)->target)
             return NOVA_SUCCESS;
@@ -253,11 +250,11 @@ unsigned hypercall_assign_gsi(struct cpu *cpu, struct ec *ec, word *arg)
 {
     struct semaphore *semaphore = FIND(semaphore, ec, arg_selector(arg), 0), *target = 0;
     unsigned flags = arg_flags(arg);
-    if (!semaphore || semaphore->kind != SEMAPHORE_GSI)
+    if (!semaphore || semaphore->queue.kind != SEMAPHORE_GSI)
         return NOVA_BAD_CAP;
     if (arg[3] != ~(word)0) {
         target = FIND(semaphore, ec, arg[3], 0);
-        if (!target || (target->kind != SEMAPHORE_PLAIN && target != semaphore))
+        if (!target || (target->queue.kind != SEMAPHORE_PLAIN && target != semaphore))
             return NOVA_BAD_CAP;
     }
     struct signal *signal = signal_of(semaphore);

@@ -43,13 +43,13 @@ enum { WORK_MAX = 6000 };
 struct cpu {
     struct ec *current; /* its frame is resumed next */
     struct sc *sc;      /* pays for it */
+    bool helping;       /* ... and runs an EC that its own one waits for */
     uint32_t pending;
     uint32_t posted;
     unsigned number;
     unsigned work;      /* since interrupts last had a chance */
     struct ec *resumed; /* whose frame was resumed last */
     struct pd *space;   /* whose memory is active */
-    uint64_t since;     /* TSC when 'resumed' was resumed */
 
     /* schedule */
     struct list ready[PRIORITIES];

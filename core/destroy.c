@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The end of a protection domain: when its last capability goes, its threads stop and its spaces are emptied, which may end other objects in turn; those are settled
- * by the loop that brought us here, not by recursion. With the last reference goes what has come since, and the tables. Both in bounded steps.
+ * The end of a protection domain: when its last capability goes, its threads stop and its object space is emptied, which may end other objects in turn; those
+ * are settled by the loop that brought us here, not by recursion. Memory and ports go with the last reference. Both in bounded steps.
  */
 #include "core/ec.h"
 
@@ -27,7 +27,8 @@ static enum settle pd_unnamed(struct cpu *cpu, struct object *object)
     struct pd *pd = CONTAINER(object, struct pd, object);
     if (pd->unreferenced)
         return pd_destroy(cpu, pd) ? SETTLE_FREED : SETTLE_AGAIN;
-    return threads_stop(cpu, pd) && pd_empty(cpu, pd) ? SETTLE_DONE : SETTLE_AGAIN;
+    return threads_stop(cpu, pd) && space_empty(cpu, &pd->spaces, NOVA_CRD_OBJ, &pd->progress, &pd->cursor) ? SETTLE_DONE
+                                                                                                            : SETTLE_AGAIN;
 }
 
 static void pd_free(struct cpu *cpu, struct reclaim_item *item)

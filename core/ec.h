@@ -35,35 +35,38 @@ enum ec_wait {
     WAIT_REMOTE /* the reply to a call to another CPU */
 };
 
-enum { CONDITION_BUSY = 1 };
-
 struct ec {
     struct object object;
     struct frame frame;
-    /* What keeps the EC from running user code: bytes, since 'recall' is set from any CPU; read together as 'unfinished'. */
-    union {
-        struct {
-            uint8_t todo;       /* enum ec_todo */
-            uint8_t recall;     /* event 31 before it next runs user code */
-            uint8_t event_lost; /* the handler of its event died: to be killed when it runs next */
-            uint8_t reserved;
-        };
-        uint32_t unfinished;
-    };
-    uint8_t kind; /* enum ec_kind */
-    uint8_t wait; /* enum ec_wait */
-    bool blocked; /* waits; runs nothing */
-    bool gone;    /* its CPU has seen that it is dead */
-    /* What a call or reply has to look at; read together as 'condition': 0 in an idle handler, at most CONDITION_BUSY in who waits for a plain call. */
+    /*
+     * What a call or reply has to look at, bytes since some are set from any CPU. Read together as 'condition': 0 in an idle handler that nothing keeps from running.
+     * The last four together are 'unfinished': what keeps the EC from running user code.
+     */
     union {
         struct {
             uint8_t busy;       /* local: between call and reply */
             uint8_t dead;       /* no capability names it any more; set from any CPU */
             uint8_t in_event;   /* waits for the reply to an event, not to a call */
             uint8_t oom_reason; /* waits for an OOM portal, see oom.h: the handler's third word */
+            union {
+                struct {
+                    uint8_t todo;       /* enum ec_todo */
+                    uint8_t recall;     /* event 31 before it next runs user code; set from any CPU */
+                    uint8_t event_lost; /* the handler of its event died: to be killed when it runs next */
+                    bool blocked;       /* waits; runs nothing */
+                };
+                uint32_t unfinished;
+            };
         };
-        uint32_t condition;
+        struct {
+            uint32_t involved; /* the first four; may be busy alone in who waits for a plain call */
+            uint32_t unfinished_too;
+        };
+        uint64_t condition;
     };
+    uint8_t kind; /* enum ec_kind */
+    uint8_t wait; /* enum ec_wait */
+    bool gone;    /* its CPU has seen that it is dead */
     struct ec *caller, *callee;
 
     /* Calls to other CPUs, see remote.h. Of the caller: */
@@ -115,7 +118,7 @@ struct ec {
 
     struct object *oom_portal; /* a reference, or 0 */
     word utcb_page;
-    uint64_t time;       /* execution time, TSC ticks */
+    uint64_t time; /* execution time, TSC ticks; while it runs, less the TSC when it began: that is below zero, see ec_time_used */
     uint64_t time_read;  /* what ec_ctrl and sc_ctrl have told of it */
     struct list sibling; /* in pd->ecs */
 };
@@ -194,6 +197,25 @@ static inline void vcpu_state_save(struct ec *ec, struct nova_state *state, word
     virtualization->save(&ec->frame, state, mtd, event);
     state->mtd = mtd;
     state->exit_reason = event;
+}
+
+/* Execution time so far, from any CPU. */
+static inline uint64_t ec_time_used(const struct ec *ec)
+{
+    const volatile uint64_t *time = &ec->time;
+    uint64_t first, second;
+    do {
+        first = *time;
+        second = *time;
+    } while (first != second); /* not one half of each of two values */
+    return first >> 63 ? first + time_now() : first;
+}
+
+/* Whether who waits for the reply to a call waits for more than a plain call on its CPU, or has more to do then than to return from it. */
+static inline bool ec_waits_specially(const struct ec *ec)
+{
+    enum { BUSY_ALONE = 0xff };
+    return sizeof(word) == sizeof ec->condition ? ec->condition > BUSY_ALONE : ec->involved > BUSY_ALONE || ec->unfinished;
 }
 
 /*

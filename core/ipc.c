@@ -149,7 +149,7 @@ void ipc_reply(struct cpu *cpu, struct ec *ec, struct semaphore *semaphore)
         return;
     ec->caller = 0;
     ec->busy = false;
-    if (!caller || cpu->sc->helping)
+    if (!caller || cpu->helping)
         cpu->pending |= PENDING_CHECK;
     if (!caller)
         return;
@@ -167,7 +167,7 @@ static bool resolve_once(struct cpu *cpu)
         schedule_pick(cpu);
     }
     struct sc *sc = cpu->sc;
-    sc->helping = false;
+    cpu->helping = false;
     if (sc->carried) {
         enum remote_visit visit = remote_visit(cpu, sc);
         if (visit != REMOTE_RUN)

@@ -5,8 +5,8 @@
  */
 #include "core/arrive.h"
 #include "core/event.h"
-#include "core/fast_path.h"
 #include "core/hypercall.h"
+#include "core/resume.h"
 #include "core/schedule.h"
 #include "core/shootdown.h"
 
@@ -63,21 +63,12 @@ static void proceed(struct cpu *cpu, struct ec *ec)
     }
 }
 
-static void space_enter(struct cpu *cpu, struct pd *pd)
-{
-    cpu_set_add(pd->cpus, cpu->number);
-    cpu->space = pd;
-    mmu_activate(&pd->mmu);
-}
-
 /* Another EC's frame is resumed: time is charged, registers and address space follow. */
 static inline struct frame *switch_to(struct cpu *cpu, struct ec *ec)
 {
     struct ec *from = cpu->resumed;
     uint64_t now = time_now();
-    from->time += now - cpu->since;
-    cpu->since = now;
-    cpu->resumed = ec;
+    ec_resume(cpu, from, ec, now);
     if (__builtin_expect(from->frame.fpu_used | ec->frame.fpu_used, 0))
         frame_switch(&from->frame, &ec->frame);
     if (ec->kind == EC_VCPU && cpu->sc->ec == ec) {
@@ -131,8 +122,7 @@ static inline struct frame *kernel_leave(struct cpu *cpu)
     return ec == cpu->resumed ? &ec->frame : switch_to(cpu, ec);
 }
 
-/* Functions of their own: each saves only the registers that it needs itself. */
-static __attribute__((noinline)) struct frame *any_hypercall(struct cpu *cpu, struct ec *ec)
+static inline struct frame *any_hypercall(struct cpu *cpu, struct ec *ec)
 {
     word *arg = ec->frame.arg;
     unsigned outcome = hypercall_handlers[arg[0] & (NOVA_HYPERCALLS - 1)](cpu, ec, arg);
@@ -146,23 +136,7 @@ static __attribute__((noinline)) struct frame *any_hypercall(struct cpu *cpu, st
     return leave_slowly(cpu);
 }
 
-static __attribute__((noinline)) struct frame *call(struct cpu *cpu, struct ec *ec)
-{
-    return fast_call(cpu, ec) ? kernel_leave(cpu) : any_hypercall(cpu, ec);
-}
-
-static __attribute__((noinline)) struct frame *reply(struct cpu *cpu, struct ec *ec)
-{
-    return fast_reply(cpu, ec) ? kernel_leave(cpu) : any_hypercall(cpu, ec);
-}
-
-struct frame *kernel_hypercall(struct cpu *cpu)
-{
-    struct ec *ec = cpu->current;
-    if ((uint8_t)ec->frame.arg[0] == NOVA_CALL)
-        return call(cpu, ec);
-    return ec->frame.arg[0] == NOVA_REPLY && ec->kind == EC_LOCAL ? reply(cpu, ec) : any_hypercall(cpu, ec);
-}
+struct frame *kernel_hypercall(struct cpu *cpu) { return any_hypercall(cpu, cpu->current); }
 
 struct frame *kernel_exception(struct cpu *cpu, unsigned vector, word error, word address)
 {
@@ -198,7 +172,8 @@ struct mmu *kernel_current_mmu(struct cpu *cpu) { return &cpu->space->mmu; }
 
 struct frame *kernel_start(struct cpu *cpu)
 {
-    cpu->slice_start = cpu->since = time_now();
+    cpu->slice_start = time_now();
+    cpu->resumed->time -= cpu->slice_start;
     space_enter(cpu, cpu->idle_ec->pd);
     cpu->pending |= PENDING_SCHEDULE;
     return kernel_leave(cpu);

@@ -44,7 +44,7 @@ static inline void object_init(struct object *object, const struct object_type *
 
 static inline bool object_is(const struct object *object, const struct object_type *type)
 {
-    return __atomic_load_n(&object->item.class, __ATOMIC_RELAXED) == &type->class;
+    return GLANCE(object->item.class) == &type->class;
 }
 
 /* From now on no hypercall finds an object of its former type in it. The types end it in the same way. */

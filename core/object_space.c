@@ -12,6 +12,40 @@ _Static_assert((SLOT_BITS == 6 && sizeof(struct mapping) == 64) || (SLOT_BITS ==
 
 enum { TABLE_SIZE = 1 << TABLE_BITS };
 
+static word *table_of(word page) { return (word *)(page & ~(PAGE_SIZE - 1)); }
+
+static word no_entries[TABLE_SIZE]; /* never written */
+
+/*
+ * Tables at the top have changed: publishes where the low selectors are. Only a space that has never had more than one page has a 'low' that does not reach as far as a
+ * table: once it does, it always does, so that no reader combines a higher limit with it.
+ */
+static void low_update(struct object_space *space)
+{
+    word page = space->root;
+    unsigned height = page & HEIGHT_MASK;
+    if (!height && space->limit <= (word)1 << SLOT_BITS) {
+        __atomic_store_n(&space->lowest, page, __ATOMIC_RELEASE);
+        __atomic_store_n(&space->low, &space->lowest, __ATOMIC_RELEASE);
+        __atomic_store_n(&space->limit, (word)1 << SLOT_BITS, __ATOMIC_RELEASE);
+        return;
+    }
+    page = height == TABLE_HEIGHT_MAX ? *table_of(page) : height ? page : 0;
+    __atomic_store_n(&space->low, page ? table_of(page) : no_entries, __ATOMIC_RELEASE);
+    __atomic_store_n(&space->limit, (word)1 << (SLOT_BITS + TABLE_BITS), __ATOMIC_RELEASE);
+}
+
+word object_space_page_search(const struct object_space *space, word selector)
+{
+    word page = __atomic_load_n(&space->root, __ATOMIC_ACQUIRE);
+    unsigned height = page & HEIGHT_MASK;
+    if (selector >> (SLOT_BITS + height * TABLE_BITS) || selector >> SELECTOR_BITS)
+        return 0;
+    if (height > 1)
+        page = __atomic_load_n(table_entry(page, selector, 2), __ATOMIC_ACQUIRE);
+    return height && page ? __atomic_load_n(table_entry(page, selector, 1), __ATOMIC_ACQUIRE) : page;
+}
+
 void object_space_init(struct object_space *space, struct account *account, struct object *owner)
 {
     *space = (struct object_space){.space = {.type = NOVA_CRD_OBJ, .account = account}, .owner = owner};
@@ -27,6 +61,7 @@ bool object_space_grow(struct object_space *space, word selector)
         while (selector >> (SLOT_BITS + (page & HEIGHT_MASK) * TABLE_BITS))
             page++;
         __atomic_store_n(&space->root, page, __ATOMIC_RELEASE);
+        low_update(space);
     }
     unsigned height = space->root & HEIGHT_MASK;
     while (selector >> (SLOT_BITS + height * TABLE_BITS)) {
@@ -36,6 +71,7 @@ bool object_space_grow(struct object_space *space, word selector)
         page[0] = space->root & ~(word)HEIGHT_MASK;
         height++;
         __atomic_store_n(&space->root, (word)page | height, __ATOMIC_RELEASE);
+        low_update(space);
     }
     word page = space->root;
     for (; height; height--) {
@@ -48,10 +84,9 @@ bool object_space_grow(struct object_space *space, word selector)
         }
         page = *entry;
     }
+    low_update(space);
     return true;
 }
-
-static word *table_of(word page) { return (word *)(page & ~(PAGE_SIZE - 1)); }
 
 /* The slots of a page that names something, or the one at the first of them that has to be looked at next. */
 static word slots_next(const struct mapping *slots, word from, word end)
@@ -202,8 +237,11 @@ bool slot_clear(struct cpu *cpu, struct mapping *slot)
     struct object *object = slot_capability(slot).object;
     __atomic_store_n(&slot->value, 0, __ATOMIC_RELEASE);
     bool empty = !--page_slots(slot)->type;
-    if (empty)
-        tables_shrink(cpu, CONTAINER(slot->space, struct object_space, space), slot->base);
+    if (empty) {
+        struct object_space *space = CONTAINER(slot->space, struct object_space, space);
+        tables_shrink(cpu, space, slot->base);
+        low_update(space);
+    }
     object_unname(cpu, object);
     return empty;
 }
@@ -256,5 +294,6 @@ bool object_space_fini(struct object_space *space, unsigned max)
         return false;
     account_page_free(space->space.account, top, 0);
     space->root = 0;
+    low_update(space);
     return true;
 }

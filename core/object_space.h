@@ -19,7 +19,10 @@ _Static_assert(SLOT_BITS + TABLE_HEIGHT_MAX * TABLE_BITS >= SELECTOR_BITS, "ever
 
 struct object_space {
     struct space space;
-    word root;            /* page address | height */
+    word root;       /* page address | height */
+    word limit;      /* selectors below are found in one step: in the pages that ... */
+    const word *low; /* ... this points to. It may be older than the root: what is not found there is looked for from the root */
+    word lowest;     /* where 'low' points to as long as there has never been more than one page */
     struct object *owner; /* the PD: tables that wait for their grace period refer to it */
 };
 
@@ -39,24 +42,36 @@ static inline word *table_entry(word page, word selector, unsigned level)
     return (word *)(page & ~(PAGE_SIZE - 1)) + (selector >> (SLOT_BITS + (level - 1) * TABLE_BITS) & (((word)1 << TABLE_BITS) - 1));
 }
 
-/* The slot of a selector, 0 if its table does not exist. Written out for each height: this is on the path of every hypercall. */
+/* From the root: the bottom page with the slot of a selector, 0 if it does not exist. */
+word object_space_page_search(const struct object_space *space, word selector);
+
+/* The page for a selector below 'limit'; 'low' is not older than that: it reaches as far at least. */
+static inline word object_space_page_below(const struct object_space *space, word selector)
+{
+    __atomic_thread_fence(__ATOMIC_ACQUIRE); /* not before the limit */
+    return __atomic_load_n(&__atomic_load_n(&space->low, __ATOMIC_ACQUIRE)[selector >> SLOT_BITS], __ATOMIC_ACQUIRE);
+}
+
+/* The page of any selector, 0 if it does not exist. */
+static inline word object_space_page(const struct object_space *space, word selector)
+{
+    word page = 0;
+    if (__builtin_expect(selector < GLANCE(space->limit), 1))
+        page = object_space_page_below(space, selector);
+    return __builtin_expect(page != 0, 1) ? page : object_space_page_search(space, selector);
+}
+
+/* The slot of a selector in its bottom page. */
+static inline struct mapping *page_slot(word page, word selector)
+{
+    return (struct mapping *)page + (selector & (((word)1 << SLOT_BITS) - 1));
+}
+
+/* The slot of a selector, 0 if its table does not exist. */
 static inline struct mapping *object_space_slot(const struct object_space *space, word selector)
 {
-    word page = __atomic_load_n(&space->root, __ATOMIC_ACQUIRE);
-    unsigned height = page & HEIGHT_MASK;
-    if (__builtin_expect(height == 1, 1)) {
-        if (selector >> (SLOT_BITS + TABLE_BITS))
-            return 0;
-        page = __atomic_load_n(table_entry(page, selector, 1), __ATOMIC_ACQUIRE);
-    } else if (height == 2) {
-        if (selector >> SELECTOR_BITS)
-            return 0;
-        page = __atomic_load_n(table_entry(page, selector, 2), __ATOMIC_ACQUIRE);
-        if (page)
-            page = __atomic_load_n(table_entry(page, selector, 1), __ATOMIC_ACQUIRE);
-    } else if (selector >> SLOT_BITS)
-        return 0;
-    return page ? (struct mapping *)page + (selector & (((word)1 << SLOT_BITS) - 1)) : 0;
+    word page = object_space_page(space, selector);
+    return page ? page_slot(page, selector) : 0;
 }
 
 static inline struct capability slot_capability(const struct mapping *slot)
@@ -77,16 +92,48 @@ static inline bool slot_follows(const struct mapping *slot)
 /* What a selector names; any selector is allowed. */
 static inline struct capability object_space_lookup(const struct object_space *space, word selector)
 {
-    struct mapping *slot = object_space_slot(space, selector);
-    return slot ? slot_capability(slot) : (struct capability){0, 0};
+    word page = object_space_page(space, selector);
+    return page ? slot_capability(page_slot(page, selector)) : (struct capability){0, 0};
 }
 
-/* The same, but object = 0 unless it is of this type and all of these permissions are held. */
+/* What the slot of a selector in this page (or 0) names if it is of this type and all of these permissions are held. An empty slot holds none. */
+static inline __attribute__((always_inline)) struct object *page_find(word page, word selector, const struct object_type *type,
+                                                                      unsigned permissions)
+{
+    if (!page)
+        return 0;
+    struct capability cap = slot_capability(page_slot(page, selector));
+    if (permissions ? (cap.permissions & permissions) != permissions : !cap.object)
+        return 0;
+    if (!cap.object)
+        __builtin_unreachable();
+    return object_is(cap.object, type) ? cap.object : 0;
+}
+
+/* What a selector names, but 0 unless it is of this type and all of these permissions are held. */
 static inline struct object *object_space_find(const struct object_space *space, word selector, const struct object_type *type,
                                                unsigned permissions)
 {
-    struct capability cap = object_space_lookup(space, selector);
-    return cap.object && object_is(cap.object, type) && !(~cap.permissions & permissions) ? cap.object : 0;
+    return page_find(object_space_page(space, selector), selector, type, permissions);
+}
+
+/* The same without calling a function, for what happens all the time. It may miss what object_space_find sees while the tables change. */
+static inline __attribute__((always_inline)) struct object *
+object_space_find_inline(const struct object_space *space, word selector, const struct object_type *type, unsigned permissions)
+{
+    word page;
+    if (__builtin_expect(selector < GLANCE(space->limit), 1))
+        page = object_space_page_below(space, selector);
+    else {
+        page = __atomic_load_n(&space->root, __ATOMIC_ACQUIRE);
+        if ((page & HEIGHT_MASK) < TABLE_HEIGHT_MAX || selector >> SELECTOR_BITS)
+            return 0;
+        page = __atomic_load_n(table_entry(page, selector, 2), __ATOMIC_ACQUIRE);
+        if (!page)
+            return 0;
+        page = __atomic_load_n(table_entry(page, selector, 1), __ATOMIC_ACQUIRE);
+    }
+    return page_find(page, selector, type, permissions);
 }
 
 /* Makes the table of a selector; false = the account is exhausted. Selector below 2^SELECTOR_BITS. Under the space lock. */

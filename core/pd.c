@@ -56,20 +56,18 @@ static bool mmu_release(struct pd *pd)
     return complete;
 }
 
-bool pd_empty(struct cpu *cpu, struct pd *pd)
-{
-    static const uint8_t order[] = {NOVA_CRD_OBJ, NOVA_CRD_MEM, NOVA_CRD_PIO};
-    for (; pd->emptied < ARRAY_SIZE(order); pd->emptied++)
-        if (!space_empty(cpu, &pd->spaces, order[pd->emptied], &pd->progress, &pd->cursor))
-            return false;
-    pd->emptied = 0;
-    return true;
-}
-
 bool pd_destroy(struct cpu *cpu, struct pd *pd)
 {
     struct pd *payer = pd->object.payer;
-    if (!pd_empty(cpu, pd) || !mmu_release(pd) || !object_space_fini(&pd->spaces.objects, RELEASE_STEP))
+    static const uint8_t order[] = {NOVA_CRD_OBJ, NOVA_CRD_MEM, NOVA_CRD_PIO};
+    while (pd->emptied < ARRAY_SIZE(order)) {
+        if (!space_empty(cpu, &pd->spaces, order[pd->emptied], &pd->progress, &pd->cursor))
+            return false;
+        pd->emptied++;
+    }
+    if (!mmu_release(pd))
+        return false;
+    if (!object_space_fini(&pd->spaces.objects, RELEASE_STEP))
         return false;
     if (pd->mmu.io_bitmap)
         account_page_free(&pd->account, (void *)(word)pd->mmu.io_bitmap, IO_BITMAP_ORDER);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Protection domain: three spaces and an account. Lives as long as it is named or something refers to it (its ECs, what its account paid for); when the last
- * capability goes, its threads stop and its spaces are emptied.
+ * capability goes, its threads stop and its object space is emptied.
  */
 #ifndef CORE_PD_H
 #define CORE_PD_H
@@ -29,9 +29,6 @@ extern const struct object_type pd_type;
 
 /* A PD without quota, paid by payer (0 for the first one: straight from the pool); type: pd_type. 0 = payer's account is exhausted. */
 struct pd *pd_create(struct pd *payer, const struct object_type *type);
-
-/* A bounded step of revoking everything that a PD holds; true = it holds nothing, and the next call begins anew. */
-bool pd_empty(struct cpu *cpu, struct pd *pd);
 
 /* A bounded step of the end of a PD without references: spaces are emptied, tables freed, the quota goes back to the payer. True = it is gone. */
 bool pd_destroy(struct cpu *cpu, struct pd *pd);

@@ -7,6 +7,7 @@
 #define CORE_RECLAIM_H
 
 #include "core/cpu.h"
+#include "core/lib/bits.h"
 
 /* What can be retired carries an item; its class knows how to free it. 'class' stays readable until then. */
 struct reclaim_item {

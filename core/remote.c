@@ -73,7 +73,7 @@ bool remote_help(struct cpu *cpu, struct ec *self, struct ec *busy)
         return false;
     }
     if (end != self) {
-        sc->helping = true;
+        cpu->helping = true;
         cpu->current = end;
     }
     return true;

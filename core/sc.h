@@ -32,7 +32,6 @@ struct sc {
     uint8_t priority;
     uint8_t state; /* enum sc_state */
     bool to_tail;  /* yields its turn */
-    bool helping;  /* runs an EC that its own one waits for */
     bool dead;     /* no capability names it any more */
 
     /* Of a virtual CPU, whose clock stands still while it is ready but does not run: */

@@ -41,7 +41,7 @@ static void semaphore_expire(struct cpu *cpu, struct timeout *timeout)
 static void signal_take(struct semaphore *semaphore, struct down *down)
 {
     struct signal *signal = CONTAINER(semaphore->queue.list.next, struct signal, pending);
-    list_remove(&signal->pending);
+    wait_queue_remove(&semaphore->queue, &signal->pending);
     down->signalled = true;
     down->value = signal->value;
     down->count = signal->ups;
@@ -68,7 +68,7 @@ static void enqueue(struct cpu *cpu, struct semaphore *semaphore, struct ec *ec,
     wait_queue_add(&semaphore->queue, &ec->waiter);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (__atomic_load_n(&ec->dead, __ATOMIC_RELAXED)) {
-        list_remove(&ec->waiter.link);
+        wait_queue_remove(&semaphore->queue, &ec->waiter.link);
         ec->waiter.queue = 0;
     }
 }
@@ -79,7 +79,7 @@ bool semaphore_down(struct cpu *cpu, struct semaphore *semaphore, struct ec *ec,
     bool done = counter_take(semaphore, down);
     if (!done && down->deadline && down->deadline <= time_now())
         done = down->timed_out = true;
-    bool dead = semaphore->dead;
+    bool dead = semaphore->queue.dead;
     if (!done && !dead)
         enqueue(cpu, semaphore, ec, WAIT_DOWN);
     spin_unlock(&semaphore->queue.lock);
@@ -100,7 +100,7 @@ enum semaphore_wait semaphore_wait(struct cpu *cpu, struct semaphore *semaphore,
 {
     struct down down = {.to_zero = false};
     spin_lock(&semaphore->queue.lock);
-    bool done = counter_take(semaphore, &down), dead = semaphore->dead;
+    bool done = counter_take(semaphore, &down), dead = semaphore->queue.dead;
     if (!done && !dead)
         enqueue(cpu, semaphore, ec, why);
     spin_unlock(&semaphore->queue.lock);
@@ -122,11 +122,11 @@ static struct semaphore *target_lock(struct semaphore *semaphore, struct signal 
 
 void semaphore_up(struct cpu *cpu, struct semaphore *semaphore)
 {
-    struct signal *signal = semaphore->kind == SEMAPHORE_PLAIN ? 0 : signal_of(semaphore);
+    struct signal *signal = semaphore->queue.kind == SEMAPHORE_PLAIN ? 0 : signal_of(semaphore);
     struct semaphore *target = target_lock(semaphore, signal);
     struct down down = {.to_zero = false};
     struct waiter *waiter = 0;
-    if (!target->dead && !semaphore->dead) {
+    if (!target->queue.dead && !semaphore->queue.dead) {
         if (target != semaphore)
             signal->ups++;
         if (target->counter == 0 && (waiter = wait_queue_take(&target->queue))) {
@@ -138,7 +138,7 @@ void semaphore_up(struct cpu *cpu, struct semaphore *semaphore)
             target->counter += target->counter != ~(word)0;
         else if (list_empty(&signal->pending) && target->counter != ~(word)0) {
             target->counter++;
-            list_append(&target->queue.list, &signal->pending);
+            wait_queue_append(&target->queue, &signal->pending);
         }
     }
     spin_unlock(&target->queue.lock);
@@ -151,7 +151,7 @@ static void semaphore_init(struct semaphore *semaphore, struct pd *payer, word c
     object_init(&semaphore->object, &semaphore_type, payer);
     wait_queue_init(&semaphore->queue);
     semaphore->counter = counter;
-    semaphore->kind = (uint8_t)kind;
+    semaphore->queue.kind = (uint8_t)kind;
 }
 
 void semaphore_init_gsi(struct signal *signal, unsigned gsi, struct pd *payer)
@@ -190,9 +190,9 @@ enum nova_status semaphore_create(struct pd *payer, word count, struct semaphore
 static void signal_unname(struct signal *signal)
 {
     spin_lock(&signal->target->queue.lock);
-    signal->semaphore.dead = true;
+    signal->semaphore.queue.dead = true;
     if (!list_empty(&signal->pending)) {
-        list_remove(&signal->pending);
+        wait_queue_remove(&signal->target->queue, &signal->pending);
         signal->target->counter--;
     }
     spin_unlock(&signal->target->queue.lock);
@@ -201,13 +201,13 @@ static void signal_unname(struct signal *signal)
 static enum settle semaphore_unnamed(struct cpu *cpu, struct object *object)
 {
     struct semaphore *semaphore = CONTAINER(object, struct semaphore, object);
-    if (semaphore->kind == SEMAPHORE_SIGNAL) {
+    if (semaphore->queue.kind == SEMAPHORE_SIGNAL) {
         signal_unname(signal_of(semaphore));
         return SETTLE_DONE;
     }
     for (unsigned steps = 0; steps < WAKE_STEPS; steps++) {
         spin_lock(&semaphore->queue.lock);
-        semaphore->dead = true;
+        semaphore->queue.dead = true;
         struct waiter *waiter = semaphore->counter ? 0 : wait_queue_take(&semaphore->queue);
         spin_unlock(&semaphore->queue.lock);
         if (!waiter)
@@ -221,7 +221,7 @@ static void semaphore_free(struct cpu *cpu, struct reclaim_item *item)
 {
     struct semaphore *semaphore = CONTAINER(item, struct semaphore, object.item);
     struct pd *payer = semaphore->object.payer;
-    if (semaphore->kind == SEMAPHORE_SIGNAL) {
+    if (semaphore->queue.kind == SEMAPHORE_SIGNAL) {
         object_unref(cpu, &signal_of(semaphore)->target->object);
         slab_free(&payer->account, signal_of(semaphore), sizeof(struct signal));
     } else

@@ -14,9 +14,7 @@ enum semaphore_kind { SEMAPHORE_PLAIN, SEMAPHORE_SIGNAL, SEMAPHORE_GSI };
 struct semaphore {
     struct object object;
     word counter;
-    struct wait_queue queue; /* waiters; when there are none: signals that came, by signal.pending */
-    uint8_t kind;
-    bool dead;
+    struct wait_queue queue; /* waiters; when there are none: signals that came, by signal.pending. Its kind: enum semaphore_kind */
 };
 
 /* A signal, or an interrupt semaphore (which may be chained, too: then target is set). */

@@ -10,7 +10,15 @@
 
 struct wait_queue {
     struct list list;
-    struct spinlock lock;
+    union {
+        struct {
+            struct spinlock lock;
+            bool filled;  /* the list is not empty */
+            bool dead;    /* what it belongs to is going: nobody may wait any more */
+            uint8_t kind; /* the owner's; 0 = nothing special */
+        };
+        uint32_t state; /* all that at once: 0 = not locked, empty, alive, nothing special */
+    };
 };
 
 struct waiter {
@@ -20,11 +28,32 @@ struct waiter {
 
 static inline void wait_queue_init(struct wait_queue *queue) { list_init(&queue->list); }
 
+/* Takes the lock if it is free and there is nothing else to look at: state was 0. */
+static inline bool wait_queue_try_plain(struct wait_queue *queue)
+{
+    uint32_t expected = 0;
+    struct wait_queue locked = {.lock = {1}};
+    return __atomic_compare_exchange_n(&queue->state, &expected, locked.state, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+/* Members of the list come and go by these two. Under the lock. */
+static inline void wait_queue_append(struct wait_queue *queue, struct list *link)
+{
+    list_append(&queue->list, link);
+    queue->filled = true;
+}
+
+static inline void wait_queue_remove(struct wait_queue *queue, struct list *link)
+{
+    list_remove(link);
+    queue->filled = !list_empty(&queue->list);
+}
+
 /* Under the lock. */
 static inline void wait_queue_add(struct wait_queue *queue, struct waiter *waiter)
 {
     waiter->queue = queue;
-    list_append(&queue->list, &waiter->link);
+    wait_queue_append(queue, &waiter->link);
 }
 
 /* Under the lock; 0 = nobody waits. */
@@ -33,7 +62,7 @@ static inline struct waiter *wait_queue_take(struct wait_queue *queue)
     if (list_empty(&queue->list))
         return 0;
     struct waiter *waiter = CONTAINER(queue->list.next, struct waiter, link);
-    list_remove(&waiter->link);
+    wait_queue_remove(queue, &waiter->link);
     waiter->queue = 0;
     return waiter;
 }
@@ -47,7 +76,7 @@ static inline bool wait_queue_leave(struct waiter *waiter)
     spin_lock(&queue->lock);
     bool inside = waiter->queue == queue;
     if (inside) {
-        list_remove(&waiter->link);
+        wait_queue_remove(queue, &waiter->link);
         waiter->queue = 0;
     }
     spin_unlock(&queue->lock);

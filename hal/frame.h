@@ -24,9 +24,15 @@ struct frame {
     word arg[FRAME_ARGS]; /* ARG_1 .. ARG_5 of abi.md section 2 */
     word ip, sp, flags;   /* where user mode goes on; for a hypercall: the return IP and SP */
     word reg[FRAME_REGS]; /* the port's: the other registers */
-    uint32_t resume;      /* enum frame_resume: set by the port at entry, by core for a new or a called EC */
-    uint32_t fpu_used;    /* the port's: frame_switch has something to do for this EC (it has FPU state in fpu) */
-    void *fpu; /* state area of fpu_size() bytes, 64-byte aligned, set by core when the EC is made; 0 = no FPU for this EC */
+    union {
+        struct {
+            uint8_t resume;   /* enum frame_resume: set by the port at entry, by core for a new EC */
+            uint8_t fpu_used; /* the port's: frame_switch has something to do for this EC (it has FPU state in fpu) */
+        };
+        uint32_t special; /* both: 0 = a fast return is all that it takes to go on */
+    };
+    uint32_t words; /* see words_copy */
+    void *fpu;      /* state area of fpu_size() bytes, 64-byte aligned, set by core when the EC is made; 0 = no FPU for this EC */
 };
 
 /*
@@ -60,6 +66,12 @@ void frame_switch(struct frame *from, struct frame *to);
  * resumed again and has no area any more. Caller: migration, on the CPU of 'from', which does not run; 'to' is new and has no area.
  */
 void frame_move(struct frame *from, struct frame *to);
+
+/*
+ * Copies frame->words words of a message from one UTCB to another, which threads of other CPUs may be changing meanwhile. Returns frame. The last
+ * thing that kernel_call and kernel_reply (hal/upcall.h) do, nobody else: a register that they need not keep is not kept here.
+ */
+struct frame *words_copy(word *to, const word *from, struct frame *frame);
 
 /* Size in bytes of the FPU state area of an EC, a multiple of 64; fixed after the boot CPU is set up. */
 size_t fpu_size(void);

@@ -85,8 +85,9 @@ unsigned mmu_lookup(const struct mmu *mmu, enum mmu_view view, word page, uint64
 /* Collects table pages of all views into *pages (dirty pages, chained by page_reserve_put), at most max; returns true when all are collected. Nobody uses the tables any more. */
 bool mmu_fini(struct mmu *mmu, struct page_reserve *pages, unsigned max);
 
-/* Loads the host view of mmu on this CPU; no user thread of another PD runs here until the next call. The I/O bitmap is taken over lazily by the port. */
-void mmu_activate(struct mmu *mmu);
+/* Loads the host view of mmu on this CPU; no user thread of another PD runs here until the next call. The I/O bitmap is taken over lazily by the
+ * port. Returns result: what the caller itself returns, so that it can end with this. */
+void *mmu_activate(void *result, struct mmu *mmu);
 
 /*
  * Drops this CPU's cached translations of the mmu (active or tagged) in this range, and its copy of the I/O bitmap if that changed.

@@ -39,9 +39,9 @@ def test_budgets(measured, arch):
 @pytest.mark.parametrize("arch", ARCHS)
 @pytest.mark.parametrize("what", ["lookup", "semaphore_up"])
 def test_many_objects(measured, arch, what):
-    """With 100,000 semaphores in the object space a capability is found as fast as with ten."""
+    """With 100,000 semaphores in the object space a capability is found as fast as with ten, but for the one more table on the way: 16 instructions."""
     few, many = measured(arch)[f"{what}_of_10"], measured(arch)[f"{what}_of_100000"]
-    assert many <= few * 1.1, f"{what}: {few} instructions with ten semaphores, {many} with 100,000"
+    assert many <= max(few * 1.1, few + 16), f"{what}: {few} instructions with ten semaphores, {many} with 100,000"
 
 
 # ---- the comparison itself ----

@@ -9,6 +9,16 @@
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
+/*
+ * One look at a word that other CPUs may be writing, for a comparison: what was seen is not used again. The compiler may compare with memory directly, which it does
+ * not for an atomic load; the thread sanitizer wants to see one.
+ */
+#ifdef __SANITIZE_THREAD__
+#define GLANCE(place) __atomic_load_n(&(place), __ATOMIC_RELAXED)
+#else
+#define GLANCE(place) (place)
+#endif
+
 static inline word word_min(word a, word b) { return a < b ? a : b; }
 static inline word word_max(word a, word b) { return a > b ? a : b; }
 

@@ -8,6 +8,8 @@
 #include "hosted.h"
 #include "fiber.h"
 
+#include <nova/hypercall.h>
+
 #include <sched.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -156,6 +158,27 @@ static struct frame *take_pending(struct hosted_cpu *cpu)
     return kernel_continue(cpu->core);
 }
 
+static struct frame *enter_hypercall(struct hosted_cpu *cpu)
+{
+    struct frame *frame = cpu->current, *next = 0;
+    word arg1 = frame->arg[0], status = KERNEL_SLOW;
+    uint64_t time = time_now();
+    switch (time % 8 ? arg1 & 31 : 31) { /* now and then the general way */
+    case NOVA_CALL: next = kernel_call(cpu->core, time, arg1); break;
+    case NOVA_REPLY: next = arg1 == NOVA_REPLY ? kernel_reply(cpu->core, time) : 0; break;
+    case NOVA_PT_CTRL: status = kernel_quick_pt_ctrl(arg1, frame->arg[1], cpu->core); break;
+    case NOVA_SM_CTRL | NOVA_SM_UP << 4: status = kernel_quick_up(arg1, frame->arg[1], cpu->core); break;
+    case NOVA_SM_CTRL | NOVA_SM_DOWN << 4: status = kernel_quick_down(arg1, frame->arg[1], cpu->core); break;
+    }
+    if (status != KERNEL_SLOW) {
+        frame->arg[0] = status;
+        return frame;
+    }
+    if (next && next->resume != RESUME_HYPERCALL)
+        contract_broken("CPU %u is to return fast to frame %p with resume = %u", index_of(cpu), (void *)next, next->resume);
+    return next ? next : kernel_hypercall(cpu->core);
+}
+
 static struct frame *first_step(struct hosted_cpu *cpu)
 {
     switch (cpu->entry) {
@@ -165,7 +188,7 @@ static struct frame *first_step(struct hosted_cpu *cpu)
         if (!cpu->core)
             contract_broken("kernel_cpu(%u) is null", index_of(cpu));
         return kernel_start(cpu->core);
-    case ENTER_HYPERCALL: return kernel_hypercall(cpu->core);
+    case ENTER_HYPERCALL: return enter_hypercall(cpu);
     case ENTER_EXCEPTION: return kernel_exception(cpu->core, cpu->number, cpu->error, cpu->address);
     case ENTER_TIMER: cpu->deadline = NO_DEADLINE; return kernel_timer(cpu->core);
     case ENTER_GSI: return kernel_gsi(cpu->core, cpu->number);

@@ -67,6 +67,13 @@ void frame_move(struct frame *from, struct frame *to)
     from->fpu = 0;
 }
 
+struct frame *words_copy(word *to, const word *from, struct frame *frame)
+{
+    for (size_t i = 0; i < frame->words; i++)
+        __atomic_store_n(&to[i], __atomic_load_n(&from[i], __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+    return frame;
+}
+
 void frame_state_save(struct frame *frame, struct nova_state *state, word mtd, word error, word address)
 {
     machine_point();

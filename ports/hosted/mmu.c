@@ -316,12 +316,13 @@ bool mmu_fini(struct mmu *mmu, struct page_reserve *pages, unsigned max)
     return true;
 }
 
-void mmu_activate(struct mmu *mmu)
+void *mmu_activate(void *result, struct mmu *mmu)
 {
     if (!mmu || !mmu->root[MMU_HOST])
         contract_broken("mmu_activate: no host view");
     machine_point();
     __atomic_store_n(&active[cpu_number()], mmu, __ATOMIC_RELAXED);
+    return result;
 }
 
 struct mmu *mmu_active(unsigned cpu) { return active[cpu]; }

@@ -62,7 +62,8 @@ struct x86_cpu {
     uint64_t machine_check_status;
     uint64_t timer_deadline; /* for the local APIC code */
     uint64_t mwait_hint;     /* for idle */
-    struct mmu_cpu *mmu;     /* the mmu code's own */
+    struct mmu_cpu *mmu;     /* the mmu code's own: 64 bit, whose translations the PCIDs hold */
+    word root_generation;    /* ... 32 bit, of the active space when CR3 was loaded */
 
     /* Of the virtualization code: */
     uint32_t guest_flushes;                 /* translations of guests older than this count are stale */

@@ -58,7 +58,7 @@ struct frame *trap_user(struct x86_cpu *cpu, unsigned vector, word error)
     switch (vector) {
     case EXCEPTION_PAGE_FAULT:
         address = fault_address();
-        if (mmu_fault_retry())
+        if (mmu_fault_retry(kernel_current_mmu(cpu->core)))
             return cpu->frame;
         break;
     case EXCEPTION_NO_FPU:

@@ -132,7 +132,7 @@ void frame_switch(struct frame *from, struct frame *to)
     if (owner) {
         fpu_save(owner->fpu);
         if (lazy)
-            owner->fpu_used &= ~(uint32_t)FPU_USED; /* it says so again by #NM */
+            owner->fpu_used &= (uint8_t)~FPU_USED; /* it says so again by #NM */
     }
     if (to->fpu_used & (lazy ? FPU_ALWAYS : FPU_ALWAYS | FPU_USED)) {
         fpu_on();

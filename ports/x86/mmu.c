@@ -46,23 +46,17 @@ enum {
 
 #define CR3_NO_FLUSH ((uint64_t)1 << 63)
 
-struct mmu_cpu {
-    struct mmu *active; /* valid while active_id is its number; 0 = kernel_root */
-    uint64_t active_id;
-    word root_generation; /* of active, when CR3 was loaded */
-#ifdef __x86_64__
-    uint64_t owner[SLOTS];
-#endif
-} __attribute__((aligned(64)));
-
 bool mmu_ept;
 unsigned mmu_ept_leaf_levels = 1;
 
-static struct mmu_cpu mmu_cpus[NOVA_CPUS];
+#ifdef __x86_64__
+static struct mmu_cpu {
+    uint64_t owner[SLOTS];
+} __attribute__((aligned(64))) mmu_cpus[NOVA_CPUS];
+#endif
+
 static struct spinlock id_lock;
 static uint64_t id_last;
-
-static uint64_t mmu_id(const struct mmu *mmu) { return (uint64_t)mmu->port[PORT_ID_LOW] | (uint64_t)mmu->port[PORT_ID_HIGH] << 32; }
 
 static uint64_t *table_of(uint64_t entry) { return phys_to_virt(entry & ENTRY_ADDRESS); }
 
@@ -99,7 +93,7 @@ void mmu_init(struct mmu *mmu, void *root)
     spin_unlock(&id_lock);
     mmu->root[MMU_HOST] = virt_to_phys(root);
     mmu->root[MMU_GUEST] = mmu->root[MMU_DEVICE] = 0;
-    mmu->tag = 0;
+    mmu->tag = (uint32_t)id % SLOTS;
     mmu->port[PORT_ID_LOW] = (uint32_t)id;
     mmu->port[PORT_ID_HIGH] = (uint32_t)(id >> 32);
     mmu->port[PORT_ROOT_GENERATION] = mmu->port[PORT_GUEST_GENERATION] = 0;
@@ -524,93 +518,102 @@ bool mmu_fini(struct mmu *mmu, struct page_reserve *pages, unsigned max)
 
 void mmu_cpu_init(void)
 {
-    struct mmu_cpu *self = x86_cpu_self()->mmu = &mmu_cpus[cpu_number()];
-    self->active = 0;
-    self->active_id = 0;
+#ifdef __x86_64__
+    x86_cpu_self()->mmu = &mmu_cpus[cpu_number()];
+#endif
     cr3_write((word)kernel_root_phys());
 }
 
-/* Loads CR3 for self->active; what it may still hold of the space in its TLB stays only if keep is set. */
-static void space_load(struct mmu_cpu *self, bool keep)
-{
-    uint64_t value = self->active->root[MMU_HOST];
-    self->root_generation = __atomic_load_n(&self->active->port[PORT_ROOT_GENERATION], __ATOMIC_ACQUIRE);
+static bool tagged(void) { return TABLE_LEVELS == 4 && feature(FEATURE_PCID); }
+
 #ifdef __x86_64__
-    if (feature(FEATURE_PCID)) {
-        unsigned slot = (unsigned)(self->active_id % SLOTS);
-        value |= slot + 1;
-        if (keep && self->owner[slot] == self->active_id)
+static uint64_t mmu_id(const struct mmu *mmu) { return (uint64_t)mmu->port[PORT_ID_LOW] | (uint64_t)mmu->port[PORT_ID_HIGH] << 32; }
+#endif
+
+/* Loads CR3 for an address space. What the TLB may still hold of it stays only if keep is set. */
+static inline __attribute__((always_inline)) void space_load(struct x86_cpu *cpu, const struct mmu *mmu, bool keep)
+{
+#ifdef __x86_64__
+    word value = mmu->root[MMU_HOST];
+    if (tagged()) {
+        uint64_t *owner = &cpu->mmu->owner[mmu->tag], id = mmu_id(mmu);
+        value |= mmu->tag + 1;
+        if (keep && *owner == id)
             value |= CR3_NO_FLUSH;
-        self->owner[slot] = self->active_id;
+        *owner = id;
     }
 #else
     (void)keep;
+    cpu->root_generation = __atomic_load_n(&mmu->port[PORT_ROOT_GENERATION], __ATOMIC_ACQUIRE);
+    word value = (word)mmu->root[MMU_HOST];
 #endif
-    cr3_write((word)value);
+    cr3_write(value);
 }
 
-void mmu_activate(struct mmu *mmu)
+/* With what is rarer: an I/O bitmap to be put away, PCIDs. */
+static SELDOM void *activate_specially(void *result, struct mmu *mmu, struct x86_cpu *cpu)
 {
-    struct mmu_cpu *self = x86_cpu_self()->mmu;
-    uint64_t id = mmu_id(mmu);
-    if (self->active_id == id)
-        return;
-    self->active = mmu;
-    self->active_id = id;
-    io_bitmap_invalidate();
-    space_load(self, true);
+    if (cpu->io_mmu)
+        io_bitmap_reset(cpu);
+    space_load(cpu, mmu, true);
+    return result;
 }
 
-/* All that any space may have left in this CPU's TLB. */
-static void flush_everything(struct mmu_cpu *self)
+void *mmu_activate(void *result, struct mmu *mmu)
 {
-#ifdef __x86_64__
-    memset(self->owner, 0, sizeof self->owner);
-#endif
-    if (self->active)
-        space_load(self, false);
-    else
-        cr3_write(cr3_read());
+    struct x86_cpu *cpu = x86_cpu_self();
+    if (__builtin_expect(cpu->io_mmu || tagged(), 0))
+        return activate_specially(result, mmu, cpu);
+    space_load(cpu, mmu, true);
+    return result;
 }
+
+/* CR3 says it. */
+static bool is_active(const struct mmu *mmu) { return cr3_read() == (word)(mmu->root[MMU_HOST] | (tagged() ? mmu->tag + 1 : 0)); }
 
 /* What is not active here, or all of it. */
-static SELDOM void others_flush(struct mmu_cpu *self, struct mmu *mmu)
+static SELDOM void others_flush(struct x86_cpu *cpu, const struct mmu *mmu)
 {
-    if (!mmu)
-        flush_everything(self);
+    (void)cpu;
 #ifdef __x86_64__
     /* Not active, but translations may wait under its PCID: the next activation has to flush them. */
-    else if (self->owner[mmu_id(mmu) % SLOTS] == mmu_id(mmu))
-        self->owner[mmu_id(mmu) % SLOTS] = 0;
+    if (!mmu)
+        memset(cpu->mmu->owner, 0, sizeof cpu->mmu->owner);
+    else if (cpu->mmu->owner[mmu->tag] == mmu_id(mmu))
+        cpu->mmu->owner[mmu->tag] = 0;
 #endif
+    if (!mmu)
+        cr3_write(cr3_read());
 }
 
 void mmu_flush(struct mmu *mmu, enum mmu_view view, word page, word count)
 {
     struct x86_cpu *cpu = x86_cpu_self();
-    struct mmu_cpu *self = cpu->mmu;
     if (!mmu || (cpu->io_mmu == mmu && cpu->io_generation != mmu->io_generation))
         io_bitmap_invalidate();
     if (!mmu || mmu->root[MMU_GUEST])
         cpu->guest_flushes++;
     if (view != MMU_HOST)
         return;
-    if (!mmu || self->active != mmu || self->active_id != mmu_id(mmu))
-        others_flush(self, mmu);
+    if (!mmu || !is_active(mmu))
+        others_flush(cpu, mmu);
     else if (!count || count > FLUSH_SINGLE_MAX)
-        space_load(self, false);
+        space_load(cpu, mmu, false);
     else
         for (; count; count--, page++)
             page_flush(page << PAGE_BITS);
 }
 
-bool mmu_fault_retry(void)
+bool mmu_fault_retry(const struct mmu *mmu)
 {
-    if (TABLE_LEVELS != 3)
+#ifdef __x86_64__
+    (void)mmu;
+    return false;
+#else
+    struct x86_cpu *cpu = x86_cpu_self();
+    if (!is_active(mmu) || cpu->root_generation == __atomic_load_n(&mmu->port[PORT_ROOT_GENERATION], __ATOMIC_ACQUIRE))
         return false;
-    struct mmu_cpu *self = x86_cpu_self()->mmu;
-    if (!self->active || self->root_generation == __atomic_load_n(&self->active->port[PORT_ROOT_GENERATION], __ATOMIC_ACQUIRE))
-        return false;
-    space_load(self, false);
+    space_load(cpu, mmu, false);
     return true;
+#endif
 }

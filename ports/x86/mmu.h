@@ -29,10 +29,10 @@ struct mmu_leaf mmu_guest_find(const struct mmu *mmu, word page);
 word mmu_guest_generation(const struct mmu *mmu);
 
 /*
- * A page fault of user mode came: true if this CPU only worked with an outdated copy of a page directory pointer (32 bit: the CPU
+ * A page fault of user mode came in the space that is active: true if this CPU only worked with an outdated copy of a page directory pointer (32 bit: the CPU
  * caches the four of them when CR3 is loaded, SDM vol. 3, 4.4.1), which is now refreshed; the instruction has to be repeated. At
  * most three times per address space.
  */
-bool mmu_fault_retry(void);
+bool mmu_fault_retry(const struct mmu *mmu);
 
 #endif

@@ -111,8 +111,8 @@ boot_high:
     mov $(boot_cpu_block + BLOCK_CPU), %esp
     call descriptors_boot
     xor %ebp, %ebp
-    push %esi
-    push %edi
+    mov %edi, %eax
+    mov %esi, %edx
     call port_boot
 1:
     cli
@@ -129,9 +129,10 @@ ap_high:
     test %ebx, %ebx
     jz 1f
     mov %ebx, %esp
-    push %ebx
+    mov %ebx, %eax
     call descriptors_load
     xor %ebp, %ebp
+    mov %ebx, %eax
     call port_ap_boot
 1:
     cli

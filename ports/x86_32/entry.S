@@ -3,7 +3,7 @@
  * Ways into the kernel and out of it, 32 bit. SYSENTER and the TSS both give the top of the kernel stack, which is the address of struct x86_cpu, so that
  * data is reached from the stack pointer. The stack pointer is good at every instruction: NMIs and machine checks simply use it.
  * The kernel keeps nothing on its stack between two entries: an interrupt that comes in the kernel (only in idle_wait or in the window below) gives
- * up what it interrupted. DS and ES are the user's at an entry, and may be anything; SS is good.
+ * up what it interrupted. C functions take their first three words in eax, edx and ecx (build/Makefile). DS and ES are the user's at an entry, and may be anything; SS is good.
  */
 #include "offsets.h"
 #include "ports/x86_32/layout.h"
@@ -16,52 +16,95 @@
 
 /* ---- hypercall ---- */
 
-    .macro enter_hypercall traced
-    mov %eax, CPU_SCRATCH(%esp)
-    mov CPU_FRAME(%esp), %eax
-    mov %edi, %ss:FRAME_DI(%eax)
-    mov %esi, %ss:FRAME_SI(%eax)
-    mov %ebx, %ss:FRAME_BX(%eax)
-    mov %ebp, %ss:FRAME_BP(%eax)
-    mov %edx, %ss:FRAME_IP(%eax)
-    mov %ecx, %ss:FRAME_SP(%eax)
+    /* Everything into the frame, with IP, SP and flags from the stack. */
+    .macro save_all
+    mov 12+CPU_FRAME(%esp), %ecx
+    mov %eax, FRAME_AX(%ecx)
+    mov %edi, FRAME_DI(%ecx)
+    mov %esi, FRAME_SI(%ecx)
+    mov %ebx, FRAME_BX(%ecx)
+    mov %ebp, FRAME_BP(%ecx)
+    popl FRAME_SP(%ecx)
+    popl FRAME_IP(%ecx)
+    popl FRAME_FLAGS(%ecx)
+    .endm
+
+    .macro load_segments
     mov $SELECTOR_USER_DATA, %ecx
     mov %ecx, %ds
     mov %ecx, %es
-    mov CPU_SCRATCH(%esp), %ecx
-    mov %ecx, FRAME_AX(%eax)
-    pushfl
-    popl FRAME_FLAGS(%eax)
-    .if \traced
-    orl $FLAG_TF, FRAME_FLAGS(%eax)
-    .endif
     .endm
 
     /*
      * SYSENTER: edx = return IP, ecx = return SP. The CPU has cleared IF, but not TF: then a debug exception comes before the first instruction here.
-     * A frame's resume is RESUME_HYPERCALL whenever user mode runs: both ways out leave it so.
+     * A frame's resume is RESUME_HYPERCALL whenever user mode runs: all ways out leave it so. Hypercall number and first flag choose the way.
      */
     .globl entry_sysenter, entry_sysenter_traced
     .balign 64
 entry_sysenter:
-    enter_hypercall 0
-    testl $FLAGS_SPECIAL, FRAME_FLAGS(%eax)
-    jnz clean_flags
-enter_core:
-    pushl CPU_CORE(%esp)
-    call kernel_hypercall
+    pushfl
+    testl $FLAGS_SPECIAL, (%esp)
+    jnz entry_special
+    push %edx
+    push %ecx
+    load_segments
+    mov %eax, %ecx
+    and $31, %ecx
+    jmp *ways(, %ecx, 4)
 
-    /* The same thread goes on. */
-    cmp %eax, CPU_FRAME+4(%esp)
-    jne resume
-    cmpl $RESUME_HYPERCALL, FRAME_RESUME(%eax)
-    jne resume
-return_fast:
-    mov FRAME_IP(%eax), %edx
+    .section .rodata.entry, "a"
+    .balign 64
+ways:
+    .long way_call, way_reply, way_slow, way_slow, way_slow, way_slow, way_slow, way_slow
+    .long way_slow, way_slow, way_slow, way_pt_ctrl, way_up, way_slow, way_slow, way_slow
+    .long way_call, way_slow, way_slow, way_slow, way_slow, way_slow, way_slow, way_slow
+    .long way_slow, way_slow, way_slow, way_slow, way_down, way_slow, way_slow, way_slow
+    .section .text.entry
+
+    /* Ends at once. As all functions, kernel_quick_* keep ebx, ebp, esi and edi. */
+    .macro quick function
+    push %eax
+    mov %edi, %edx
+    mov 16+CPU_CORE(%esp), %ecx
+    call \function
+    cmp $KERNEL_SLOW, %eax
+    je quick_failed
+    pop %ecx
+    pop %ecx
+    pop %edx
     cmp $KERNEL_OFFSET, %edx
-    jae return_limit
-    testl $FLAGS_SPECIAL, FRAME_FLAGS(%eax)
-    jnz return_flags
+    jae quick_limit
+    sti /* takes effect after the next instruction */
+    sysexit
+    .endm
+
+    .balign 16
+way_up:
+    quick kernel_quick_up
+    .balign 16
+way_down:
+    quick kernel_quick_down
+    .balign 16
+way_pt_ctrl:
+    quick kernel_quick_pt_ctrl
+
+quick_failed:
+    pop %eax
+    jmp way_slow
+
+    /* It is done, but the thread would go on where user mode ends. */
+quick_limit:
+    push %edx
+    push %ecx
+    save_all
+    jmp return_limit
+
+    /* The way out for a frame of which all is known (kernel_call, kernel_reply); eax = 0: it was not such a case. pushed: bytes of arguments. */
+    .macro leave_fast pushed
+    test %eax, %eax
+    jz core_failed_\pushed
+    mov %eax, \pushed+CPU_FRAME(%esp)
+    mov FRAME_IP(%eax), %edx
     mov FRAME_SP(%eax), %ecx
     mov FRAME_DI(%eax), %edi
     mov FRAME_SI(%eax), %esi
@@ -70,14 +113,88 @@ return_fast:
     mov FRAME_AX(%eax), %eax
     sti /* takes effect after the next instruction */
     sysexit
+    .endm
+
+    .balign 16
+way_call:
+    cmp $KERNEL_OFFSET, %edx
+    jae way_special
+    save_all
+    push %eax
+    rdtsc
+    mov %edx, %ecx
+    mov %eax, %edx
+    mov 4+CPU_CORE(%esp), %eax
+    call kernel_call
+    leave_fast 4
+
+    /* What a handler's IP is does not matter: it goes on at a portal's. */
+    .balign 16
+way_reply:
+    cmp $NOVA_REPLY, %eax
+    jne way_slow /* with a semaphore */
+    save_all
+    rdtsc
+    mov %edx, %ecx
+    mov %eax, %edx
+    mov CPU_CORE(%esp), %eax
+    call kernel_reply
+    leave_fast 0
+
+core_failed_4:
+    add $4, %esp
+core_failed_0:
+    jmp slow_saved
+
+    /* hal/frame.h: words_copy(to, from, frame) */
+    .globl words_copy
+    .balign 16
+words_copy:
+    mov %eax, %edi
+    mov %edx, %esi
+    mov %ecx, %eax
+    mov FRAME_WORDS(%eax), %ecx
+    rep movsl
+    ret
 
     /* The debug exception of a traced SYSENTER sends us here (trap_kernel); it has cleared TF. */
 entry_sysenter_traced:
-    enter_hypercall 1
-clean_flags:
+    pushfl
+    orl $FLAG_TF, (%esp)
+entry_special:
+    push %edx
+    push %ecx
+    load_segments
     pushl $2
     popfl
-    jmp enter_core
+    /* Flags or an IP that this thread cannot go on with by a fast return. */
+way_special:
+    mov 12+CPU_FRAME(%esp), %ecx
+    movb $RESUME_FULL, FRAME_RESUME(%ecx)
+    .balign 16
+way_slow:
+    save_all
+slow_saved:
+    mov CPU_CORE(%esp), %eax
+    call kernel_hypercall
+
+    /* The same thread goes on. */
+    cmp %eax, CPU_FRAME(%esp)
+    jne resume
+    cmpb $RESUME_HYPERCALL, FRAME_RESUME(%eax)
+    jne resume
+return_fast:
+    mov FRAME_IP(%eax), %edx
+    cmp $KERNEL_OFFSET, %edx
+    jae return_limit
+    mov FRAME_SP(%eax), %ecx
+    mov FRAME_DI(%eax), %edi
+    mov FRAME_SI(%eax), %esi
+    mov FRAME_BX(%eax), %ebx
+    mov FRAME_BP(%eax), %ebp
+    mov FRAME_AX(%eax), %eax
+    sti /* takes effect after the next instruction */
+    sysexit
 
 /* ---- the way out: eax = frame to resume, or 0 ---- */
 
@@ -94,18 +211,16 @@ resume:
     mov %eax, CPU_FRAME(%esp)
     test %eax, %eax
     jz window
-    cmpl $RESUME_FULL, FRAME_RESUME(%eax)
+    cmpb $RESUME_FULL, FRAME_RESUME(%eax)
     jb return_fast
     ja resume_other
 
     /* Every register, by IRET. */
-return_flags:
-    reset_stack
     cmpl $KERNEL_OFFSET, FRAME_IP(%eax)
     jae return_limit
     mov FRAME_FLAGS(%eax), %ecx
     or $0x200, %ecx /* SYSENTER had cleared IF before it was saved */
-    movl $RESUME_HYPERCALL, FRAME_RESUME(%eax)
+    movb $RESUME_HYPERCALL, FRAME_RESUME(%eax)
     pushl $SELECTOR_USER_DATA
     pushl FRAME_SP(%eax)
     pushl %ecx
@@ -123,21 +238,18 @@ return_flags:
     /* The thread would go on where user mode ends. */
 return_limit:
     reset_stack
-    mov %esp, %ecx
-    push %ecx
+    mov %esp, %eax
     call trap_limit
     jmp resume
 
 resume_other:
-    mov %esp, %ecx
-    cmpl $RESUME_IDLE, FRAME_RESUME(%eax)
+    mov %eax, %edx
+    cmpb $RESUME_IDLE, FRAME_RESUME(%eax)
+    mov %esp, %eax
     jne 1f
-    push %ecx
     call idle_wait
     ud2
 1:
-    push %eax
-    push %ecx
     call trap_resume_vcpu
     jmp resume
 
@@ -146,7 +258,7 @@ window:
     sti
     nop
     cli
-    pushl CPU_CORE(%esp)
+    mov CPU_CORE(%esp), %eax
     call kernel_continue
     jmp resume
 
@@ -180,20 +292,18 @@ trap:
     popl FRAME_FLAGS(%eax)
     popl FRAME_SP(%eax)
     pop %ecx
-    movl $RESUME_FULL, FRAME_RESUME(%eax)
+    movb $RESUME_FULL, FRAME_RESUME(%eax)
     mov %esp, %eax
     pushl $2 /* DF, NT and AC are the user's until here */
     popfl
     cmp $32, %ebx
     jae 1f
-    push %esi
-    push %ebx
-    push %eax
+    mov %ebx, %edx
+    mov %esi, %ecx
     call trap_user
     jmp resume
 1:
-    push %ebx
-    push %eax
+    mov %ebx, %edx
     call trap_interrupt
     jmp resume
 
@@ -208,9 +318,8 @@ trap_anywhere:
     mov %eax, %ds
     mov %eax, %es
     cld
-    push %esp
+    mov %esp, %eax
     call trap_kernel
-    add $4, %esp
     pop %es
     pop %ds
     popal
@@ -219,11 +328,9 @@ trap_anywhere:
 
     /* In idle_wait or in the window: that context is given up. */
 trap_interrupted_kernel:
-    mov (%esp), %ebx
+    mov (%esp), %edx
     reset_stack
     mov %esp, %eax
-    push %ebx
-    push %eax
     call trap_interrupt
     jmp resume
 

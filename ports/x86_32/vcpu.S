@@ -33,7 +33,6 @@
 
     .macro leave_to_core
     mov %esp, %eax
-    push %eax
     call *vcpu_exit
     jmp resume
     .endm
@@ -42,15 +41,16 @@
     .globl svm_enter
     .balign 16
 svm_enter:
-    mov 4(%esp), %ecx
-    mov 8(%esp), %eax
+    push %ecx
+    mov %eax, %ecx
+    mov %edx, %eax
     guest_load %ecx
     clgi
     sti
     vmload %eax
     vmrun %eax
     vmsave %eax
-    mov 12(%esp), %eax
+    pop %eax
     vmload %eax
     cli
     push %ecx
@@ -67,8 +67,8 @@ svm_enter:
     .globl vmx_enter, vmx_exit_entry
     .balign 16
 vmx_enter:
-    mov 4(%esp), %ecx
-    cmpl $0, 8(%esp)
+    mov %eax, %ecx
+    test %dl, %dl
     mov FRAME_AX(%ecx), %eax
     guest_load %ecx
     jne 1f
@@ -80,7 +80,6 @@ vmx_enter:
     /* Refused: the kernel's registers are lost, and with them the caller. */
     reset_stack
     mov %esp, %eax
-    push %eax
     call vmx_failed
     jmp resume
 

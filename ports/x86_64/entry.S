@@ -11,23 +11,16 @@
 
 /* ---- hypercall ---- */
 
-    /*
-     * SYSCALL: rcx = return IP, r11 = flags; the rest is the user's, also the stack pointer. FMASK has cleared IF, DF, TF, NT, AC. A
-     * frame's resume is RESUME_HYPERCALL whenever user mode runs: both ways out leave it so.
-     */
-    .globl entry_syscall
-    .balign 64
-entry_syscall:
-    swapgs
-    mov %rsp, %gs:CPU_SCRATCH
-    mov %gs:CPU_FRAME, %rsp /* as a base register only: nothing is pushed (NMIs have their own stack) */
+    /* Everything into the frame, which rsp points to, then onto the kernel stack; rax has been saved. */
+    .macro save_all
+    mov %gs:CPU_SCRATCH, %rax
+    mov %rcx, FRAME_IP(%rsp)
+    mov %rax, FRAME_SP(%rsp)
+    mov %r11, FRAME_FLAGS(%rsp)
     mov %rdi, FRAME_DI(%rsp)
     mov %rsi, FRAME_SI(%rsp)
     mov %rdx, FRAME_DX(%rsp)
-    mov %rax, FRAME_AX(%rsp)
     mov %r8, FRAME_R8(%rsp)
-    mov %rcx, FRAME_IP(%rsp)
-    mov %r11, FRAME_FLAGS(%rsp)
     mov %rbx, FRAME_BX(%rsp)
     mov %rbp, FRAME_BP(%rsp)
     mov %r9, FRAME_R9(%rsp)
@@ -36,16 +29,148 @@ entry_syscall:
     mov %r13, FRAME_R13(%rsp)
     mov %r14, FRAME_R14(%rsp)
     mov %r15, FRAME_R15(%rsp)
-    mov %gs:CPU_SCRATCH, %rax
-    mov %rax, FRAME_SP(%rsp)
     mov %gs:CPU_SELF, %rsp
+    .endm
+
+    /*
+     * SYSCALL: rcx = return IP, r11 = flags; the rest is the user's, also the stack pointer. FMASK has cleared IF, DF, TF, NT, AC. A
+     * frame's resume is RESUME_HYPERCALL whenever user mode runs: all ways out leave it so. Hypercall number and first flag choose the way.
+     */
+    .globl entry_syscall
+    .balign 64
+entry_syscall:
+    swapgs
+    mov %rsp, %gs:CPU_SCRATCH
+    mov %gs:CPU_FRAME, %rsp /* as a base register only: nothing is pushed (NMIs have their own stack) */
+    mov %rax, FRAME_AX(%rsp)
+    mov %edi, %eax
+    and $31, %eax
+    jmp *ways(, %rax, 8)
+
+    .section .rodata.entry, "a"
+    .balign 64
+ways:
+    .quad way_call, way_reply, way_slow, way_slow, way_slow, way_slow, way_slow, way_slow
+    .quad way_slow, way_slow, way_slow, way_pt_ctrl, way_up, way_slow, way_slow, way_slow
+    .quad way_call, way_slow, way_slow, way_slow, way_slow, way_slow, way_slow, way_slow
+    .quad way_slow, way_slow, way_slow, way_slow, way_down, way_slow, way_slow, way_slow
+    .section .text.entry
+
+    /* Ends at once. kernel_quick_* keep every register but rax, rcx, rdx and rdi (build/Makefile). */
+    .macro quick function
+    mov %rdi, FRAME_DI(%rsp)
+    mov %rdx, FRAME_DX(%rsp)
+    mov %rcx, FRAME_IP(%rsp)
+    mov %gs:CPU_SELF, %rsp
+    mov %gs:CPU_CORE, %rdx
+    call \function
+    cmp $KERNEL_SLOW, %eax
+    je quick_failed
+    mov %eax, %edi
+    mov %gs:CPU_FRAME, %rax
+    mov FRAME_IP(%rax), %rcx
+    cmp %gs:CPU_USER_LIMIT, %rcx
+    jae quick_limit
+    mov FRAME_DX(%rax), %rdx
+    mov FRAME_AX(%rax), %rax
+    mov %gs:CPU_SCRATCH, %rsp
+    swapgs
+    sysretq
+    .endm
+
+    .balign 16
+way_up:
+    quick kernel_quick_up
+    .balign 16
+way_down:
+    quick kernel_quick_down
+    .balign 16
+way_pt_ctrl:
+    quick kernel_quick_pt_ctrl
+
+quick_failed:
+    mov %gs:CPU_FRAME, %rsp
+    mov FRAME_DI(%rsp), %rdi
+    mov FRAME_DX(%rsp), %rdx
+    mov FRAME_IP(%rsp), %rcx
+    jmp way_slow
+
+    /* It is done, but the thread would go on where user mode ends. */
+quick_limit:
+    mov FRAME_DX(%rax), %rdx
+    mov %rax, %rsp
+    save_all
+    jmp return_limit
+
+    /* The way out for a frame of which all is known (kernel_call, kernel_reply); rax = 0: it was not such a case. */
+    .macro leave_fast
+    test %rax, %rax
+    jz slow_saved
+    mov %rax, %gs:CPU_FRAME
+    mov FRAME_IP(%rax), %rcx
+    mov FRAME_FLAGS(%rax), %r11
+    mov FRAME_DI(%rax), %rdi
+    mov FRAME_SI(%rax), %rsi
+    mov FRAME_DX(%rax), %rdx
+    mov FRAME_R8(%rax), %r8
+    mov FRAME_R9(%rax), %r9
+    mov FRAME_R10(%rax), %r10
+    mov FRAME_BX(%rax), %rbx
+    mov FRAME_BP(%rax), %rbp
+    mov FRAME_R12(%rax), %r12
+    mov FRAME_R13(%rax), %r13
+    mov FRAME_R14(%rax), %r14
+    mov FRAME_R15(%rax), %r15
+    mov FRAME_SP(%rax), %rsp
+    mov FRAME_AX(%rax), %rax
+    swapgs
+    sysretq
+    .endm
+
+    .balign 16
+way_call:
+    cmp %gs:CPU_USER_LIMIT, %rcx
+    jae call_limit
+call_saving:
+    save_all
+    mov %rdi, %rcx
+    mov CPU_CORE(%rsp), %rdi
+    rdtsc
+    shl $32, %rdx
+    lea (%rax, %rdx), %rsi
+    mov %rcx, %rdx
+    call kernel_call
+    leave_fast
+
+    /* Who goes on at the limit after a call takes an exception: not a fast return. */
+call_limit:
+    movb $RESUME_FULL, FRAME_RESUME(%rsp)
+    jmp call_saving
+
+    /* What a handler's IP is does not matter: it goes on at a portal's. */
+    .balign 16
+way_reply:
+    cmp $NOVA_REPLY, %edi
+    jne way_slow /* with a semaphore */
+    save_all
+    mov CPU_CORE(%rsp), %rdi
+    rdtsc
+    shl $32, %rdx
+    lea (%rax, %rdx), %rsi
+    call kernel_reply
+    leave_fast
+
+    .balign 16
+way_slow:
+    save_all
+slow_saved:
     mov CPU_CORE(%rsp), %rdi
     call kernel_hypercall
 
     /* The same thread goes on: the C code has kept rbx, rbp and r12-r15 as they were. */
     cmp %rax, %gs:CPU_FRAME
     jne resume
-    cmpl $RESUME_HYPERCALL, FRAME_RESUME(%rax)
+    cmpb $RESUME_HYPERCALL, FRAME_RESUME(%rax)
     jne resume
 return_fast:
     mov FRAME_IP(%rax), %rcx
@@ -63,6 +188,15 @@ return_fast:
     swapgs
     sysretq
 
+    /* hal/frame.h: words_copy(to, from, frame) */
+    .globl words_copy
+    .balign 16
+words_copy:
+    mov FRAME_WORDS(%rdx), %ecx
+    mov %rdx, %rax
+    rep movsq
+    ret
+
 /* ---- the way out: rax = frame to resume, or 0 ---- */
 
     .globl resume
@@ -71,7 +205,7 @@ resume:
     test %rax, %rax
     jz window
     mov %rax, %gs:CPU_FRAME
-    mov FRAME_RESUME(%rax), %ecx
+    movzbl FRAME_RESUME(%rax), %ecx
     cmp $RESUME_FULL, %ecx
     ja resume_other
     mov FRAME_BX(%rax), %rbx
@@ -86,7 +220,7 @@ resume:
     mov FRAME_IP(%rax), %rcx
     cmp %gs:CPU_USER_LIMIT, %rcx
     jae return_limit
-    movl $RESUME_HYPERCALL, FRAME_RESUME(%rax)
+    movb $RESUME_HYPERCALL, FRAME_RESUME(%rax)
     pushq $SELECTOR_USER_DATA
     pushq FRAME_SP(%rax)
     pushq FRAME_FLAGS(%rax)
@@ -166,7 +300,7 @@ trap:
     add $8, %rsp
     pop FRAME_FLAGS(%rax)
     pop FRAME_SP(%rax)
-    movl $RESUME_FULL, FRAME_RESUME(%rax)
+    movb $RESUME_FULL, FRAME_RESUME(%rax)
     mov %gs:CPU_SELF, %rdi
     mov %rdi, %rsp
     pushq $2 /* DF, NT and AC are the user's until here */

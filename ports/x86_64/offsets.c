@@ -2,6 +2,8 @@
 /*
  * Constants of C structures for assembly: build/Makefile turns each line of this file's assembly text into a #define of offsets.h. Never linked.
  */
+#include "hal/upcall.h"
+#include <nova/hypercall.h>
 #include "ports/x86/cpu_local.h"
 #include "ports/x86_64/registers.h"
 
@@ -28,10 +30,13 @@ void offsets(void)
     OFFSET(FRAME_IP, offsetof(struct frame, ip));
     OFFSET(FRAME_SP, offsetof(struct frame, sp));
     OFFSET(FRAME_FLAGS, offsetof(struct frame, flags));
+    OFFSET(FRAME_WORDS, offsetof(struct frame, words));
     OFFSET(FRAME_RESUME, offsetof(struct frame, resume));
     OFFSET(RESUME_HYPERCALL, RESUME_HYPERCALL);
     OFFSET(RESUME_FULL, RESUME_FULL);
     OFFSET(RESUME_IDLE, RESUME_IDLE);
+    OFFSET(KERNEL_SLOW, KERNEL_SLOW);
+    OFFSET(NOVA_REPLY, NOVA_REPLY);
     OFFSET(CPU_FRAME, offsetof(struct x86_cpu, frame));
     OFFSET(CPU_USER_LIMIT, offsetof(struct x86_cpu, user_limit));
     OFFSET(CPU_SCRATCH, offsetof(struct x86_cpu, scratch));

@@ -175,6 +175,8 @@ static void space_clear(struct domain *pd, unsigned type)
 static void domain_free(struct domain *pd)
 {
     struct domain **link = &domains;
+    space_clear(pd, NOVA_CRD_MEM);
+    space_clear(pd, NOVA_CRD_PIO);
     pd->thing->payer->limit += pd->limit;
     while (*link != pd)
         link = &(*link)->next;
@@ -229,8 +231,6 @@ static void settle(void)
                     i++;
             }
             space_clear(thing->pd, NOVA_CRD_OBJ);
-            space_clear(thing->pd, NOVA_CRD_MEM);
-            space_clear(thing->pd, NOVA_CRD_PIO);
         }
         thing_unref(thing);
     }

@@ -26,11 +26,13 @@ static inline unsigned mtrr_type(uint64_t frame) { return frame < 256 ? MTRR_UC 
 
 struct x86_cpu {
     struct mmu_cpu *mmu;
+    word root_generation;
     const struct mmu *io_mmu;
     uint32_t io_generation;
     uint32_t guest_flushes;
 };
 struct x86_cpu *x86_cpu_self(void);
+void io_bitmap_reset(struct x86_cpu *cpu);
 void io_bitmap_invalidate(void);
 
 word cr0_read(void);

@@ -51,7 +51,8 @@ static void __attribute__((format(printf, 1, 2), noreturn)) fail(const char *for
 unsigned cpu_number(void) { return current; }
 void cpu_pause(void) {}
 struct x86_cpu *x86_cpu_self(void) { return &locals[current]; }
-void io_bitmap_invalidate(void) { locals[current].io_mmu = 0; }
+void io_bitmap_reset(struct x86_cpu *cpu) { cpu->io_mmu = 0; }
+void io_bitmap_invalidate(void) { io_bitmap_reset(&locals[current]); }
 paddr_t kernel_root_phys(void) { return KERNEL_ROOT; }
 void fatal(const char *format, ...) { fail("fatal: %s", format); }
 void log_line(const char *format, ...) { (void)format; }
@@ -173,11 +174,11 @@ static uint64_t access_once(word page)
     return part_of(entry, offset);
 }
 
-static uint64_t access_page(word page)
+static uint64_t access_page(const struct mmu *mmu, word page)
 {
     for (unsigned tries = 0;; tries++) {
         uint64_t entry = access_once(page);
-        if (entry || !mmu_fault_retry())
+        if (entry || !mmu_fault_retry(mmu))
             return entry;
         if (tries == 3)
             fail("mmu_fault_retry goes on and on");
@@ -231,7 +232,7 @@ static void check_page(const struct space *space, word page)
         return;
     const struct segment *segment = segment_at(space, page);
     unsigned want = segment ? segment->rights : 0;
-    uint64_t frame = segment ? segment->frame + (page - segment->page) : 0, entry = access_page(page), found = frame;
+    uint64_t frame = segment ? segment->frame + (page - segment->page) : 0, entry = access_page(&space->mmu, page), found = frame;
     unsigned rights = !entry ? 0 : MMU_READ | (entry & ENTRY_WRITE ? MMU_WRITE : 0) | (entry & ENTRY_NX_BIT ? 0 : MMU_EXECUTE);
     if (rights != want || (rights && (entry & ENTRY_ADDRESS) >> 12 != frame))
         fail("CPU %u page %lx: the hardware sees rights %u frame %llx, it should be %u %llx", current, (unsigned long)page, rights,
@@ -456,7 +457,7 @@ static void run(const char *name, uint32_t features, unsigned steps)
         case 0: space_destroy(space); break;
         case 1:
         case 2:
-            mmu_activate(&space->mmu);
+            mmu_activate(0, &space->mmu);
             active[current] = space;
             break;
         case 3: space_protect(space); break;
@@ -529,7 +530,7 @@ static void test_split(void)
     space_make(space);
     current = 0;
     mmu_cpu_init();
-    mmu_activate(&space->mmu);
+    mmu_activate(0, &space->mmu);
     active[0] = space;
     word two = 2 * PAGES_1G - 8 * PAGES_2M;
     map_segment(space, (struct segment){two, 6 * PAGES_2M, 1 << 20, 7});
