@@ -20,7 +20,7 @@ static unsigned hypercall_reply(struct cpu *cpu, struct ec *ec, word *arg)
 {
     word selector = arg_selector(arg);
     struct semaphore *semaphore = selector ? FIND(semaphore, ec, selector, NOVA_SM_DOWN_PERM) : 0;
-    if (semaphore && semaphore->kind == SEMAPHORE_SIGNAL)
+    if (semaphore && semaphore->queue.kind == SEMAPHORE_SIGNAL)
         semaphore = 0; /* nobody can wait for one: as any selector that is no good here */
     ipc_reply(cpu, ec, semaphore);
     return OUTCOME_NONE;
