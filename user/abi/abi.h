@@ -143,6 +143,7 @@ void child_end(struct child *child);
 /* ---- subjects ---- */
 void test_hip(void);
 void test_entry(void);
+void test_edges(void);
 void test_create(void);
 void test_semaphore(void);
 void test_ipc(void);

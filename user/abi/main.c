@@ -181,6 +181,7 @@ void nova_main(const struct nova_hip *hip, unsigned cpu)
         test_memory();
         test_port();
         test_entry();
+        test_edges();
         test_fault();
         test_event();
         test_thread();

@@ -110,6 +110,16 @@ edge_page:
     .fill 4094, 1, 0x90
     syscall
 
+/* int n; ret: four bytes each */
+    .text
+    .globl int_table
+int_table:
+    .set number, 0
+    .rept 256
+    .byte 0xcd, number, 0xc3, 0x90
+    .set number, number + 1
+    .endr
+
     .data
     .globl probe_sp
 probe_sp:
