@@ -34,7 +34,7 @@ enum {
     MAPPING_CURSOR = 1 << 4  /* no resource: the place of an interrupted walk */
 };
 
-/* A range of pages or ports. tree.key = base. */
+/* A range of pages or ports, in the tree of its space by its base. */
 struct range {
     struct mapping mapping;
     word count;

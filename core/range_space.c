@@ -18,6 +18,11 @@ void range_space_init(struct range_space *space, unsigned type, struct account *
 
 static struct range *range_of_node(struct treap *node) { return CONTAINER(node, struct range, tree); }
 
+static bool range_before(const struct treap *a, const struct treap *b)
+{
+    return CONTAINER(a, const struct range, tree)->mapping.base < CONTAINER(b, const struct range, tree)->mapping.base;
+}
+
 struct range *range_next(struct range_space *space, word place)
 {
     struct range *best = space->recent;
@@ -155,8 +160,7 @@ static inline bool view_protect(struct range_space *space, enum mmu_view view, w
 void range_enter(struct range_space *space, struct range *range, struct page_reserve *reserve)
 {
     const struct mapping *m = &range->mapping;
-    range->tree.key = m->base;
-    treap_insert(&space->ranges, &range->tree);
+    treap_insert_by(&space->ranges, &range->tree, range_before);
     space->recent = range;
     if (!is_memory(space)) {
         ports_set(space, range, m->base, range_end(range), false);
@@ -186,7 +190,7 @@ bool range_protect(struct range_space *space, struct range *range, word from, wo
 
 void range_remove(struct range_space *space, struct range *range)
 {
-    bool found = treap_remove(&space->ranges, &range->tree);
+    bool found = treap_remove_by(&space->ranges, &range->tree, range_before);
     ASSERT(found);
     (void)found;
     if (space->recent == range)
@@ -205,12 +209,11 @@ struct range *range_cut(struct range_space *space, struct range *range, word at)
     high->base = at;
     high->value = low->value + below;
     upper->count = range->count - below;
-    upper->tree.key = at;
     range->count = below;
     /* The next sibling: a walk that already knows its next mapping does not meet the new one. */
     high->child = 0;
     mapping_link_behind(high, low);
     mapping_partition(low, high);
-    treap_insert(&space->ranges, &upper->tree);
+    treap_insert_by(&space->ranges, &upper->tree, range_before);
     return upper;
 }

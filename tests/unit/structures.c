@@ -71,24 +71,11 @@ TEST(treap_agrees_with_a_plain_array)
             treap_insert(&root, &member[i]);
         }
         in[i] = !in[i];
-        uint64_t key = next_random() % KEYS, below = 0, above = KEYS, least = KEYS;
-        bool has_below = false, has_above = false;
-        for (unsigned k = 0; k < MEMBERS; k++) {
-            if (!in[k])
-                continue;
-            uint64_t other = member[k].key;
-            if (other <= key && (!has_below || other > below))
-                below = other, has_below = true;
-            if (other >= key && (!has_above || other < above))
-                above = other, has_above = true;
-            if (other < least)
-                least = other;
-        }
-        struct treap *floor = treap_floor(root, key), *ceiling = treap_ceiling(root, key), *lowest = treap_first(root);
-        CHECK_EQ(floor != 0, has_below);
-        CHECK_EQ(ceiling != 0, has_above);
-        CHECK(!floor || floor->key == below);
-        CHECK(!ceiling || ceiling->key == above);
+        uint64_t least = KEYS;
+        for (unsigned k = 0; k < MEMBERS; k++)
+            if (in[k] && member[k].key < least)
+                least = member[k].key;
+        struct treap *lowest = treap_first(root);
         CHECK_EQ(lowest ? lowest->key : KEYS, least);
     }
 }
