@@ -12,6 +12,7 @@
 
 struct cpu;
 struct mmu;
+struct vcpu;
 
 enum {
     CPU_BLOCK_ORDER = 3, /* pages of struct cpu_block, for kernel_boot_alloc */
@@ -69,6 +70,7 @@ struct x86_cpu {
     uint32_t guest_flushes;                 /* translations of guests older than this count are stale */
     uint32_t vcpu_tag, vcpu_tag_generation; /* the last TLB tag given out, and how often they began anew */
     void *vcpu_host;                        /* page with the host's state (SVM: VMCB for VMLOAD; VMX: the VMXON region) */
+    struct vcpu *vcpu_debug;                /* whose DR0-3 the registers hold, 0 = nobody's any more */
     void *vcpu_current;                     /* VMX: the VMCS that is loaded */
 
     word port[16]; /* for whatever else the port keeps per CPU */

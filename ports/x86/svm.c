@@ -99,8 +99,6 @@ static void svm_start(struct frame *frame, void *area, struct mmu *mmu)
     vmcb->intercepts3 = cpuid(7, 0).b >> 10 & 1 ? INTERCEPT3_INVPCID : 0;
 }
 
-static void svm_stop(struct frame *frame) { (void)frame; }
-
 /* Gives the guest a tag under which this CPU knows nothing of it if it has none that is good. */
 static void tag_choose(struct x86_cpu *cpu, struct vcpu *vcpu, struct vmcb *vmcb)
 {
@@ -208,7 +206,7 @@ static struct frame *svm_resume(struct x86_cpu *cpu, struct frame *frame)
     vmcb->ax = frame->arg[ARG_AX];
     vmcb->clean = 0;
     tag_choose(cpu, vcpu, vmcb);
-    vcpu_switch_in(vcpu);
+    vcpu_switch_in(cpu, vcpu);
     if (vcpu->vtlb.on) /* Bochs (at least to 2.7) does not load it, and the page faults that the kernel injects need it */
         asm volatile("mov %0, %%cr2" : : "r"((word)vmcb->cr2));
     svm_enter(frame, (word)virt_to_phys(vmcb), (word)virt_to_phys(cpu->vcpu_host));
@@ -254,5 +252,5 @@ const struct vcpu_hardware svm_hardware = {
     .cpu_init = svm_cpu_init,
     .resume = svm_resume,
     .exit = svm_exit,
-    .operations = {VCPU_AREA_ORDER, svm_start, svm_stop, svm_save, svm_load, vcpu_pause},
+    .operations = {VCPU_AREA_ORDER, svm_start, vcpu_stop, svm_save, svm_load, vcpu_pause},
 };

@@ -16,6 +16,7 @@
 #include "registers.h"
 
 enum { MSR_TSC_AUX = 0xc0000103, IO_GUEST_PAGES = 3 };
+#define DR6_RESET ((word)0xffff0ff0)
 
 static const struct vcpu_hardware *hardware;
 static struct virtualization_ops operations;
@@ -69,6 +70,7 @@ struct vcpu *vcpu_start(struct frame *frame, void *area, struct mmu *mmu)
     vcpu->frame = frame;
     vcpu->mmu = mmu;
     vcpu->xcr0 = 1;
+    vcpu->debug[4] = DR6_RESET;
     frame->reg[REG_VCPU] = (word)vcpu;
     frame->resume = RESUME_VCPU;
     frame->fpu_used = FPU_ALWAYS;
@@ -77,8 +79,40 @@ struct vcpu *vcpu_start(struct frame *frame, void *area, struct mmu *mmu)
 
 void vcpu_pause(struct frame *frame, uint64_t ticks) { vcpu_of(frame)->clock -= ticks; }
 
-void vcpu_switch_in(struct vcpu *vcpu)
+#define DEBUG_READ(number, place) asm volatile("mov %%dr" #number ", %0" : "=r"(place))
+#define DEBUG_WRITE(number, value) asm volatile("mov %0, %%dr" #number : : "r"(value))
+
+/* The kernel and threads have DR7 off: the addresses of a guest that is gone or waits do nothing but must not be read by another one. */
+__attribute__((cold, noinline)) void vcpu_debug_take(struct x86_cpu *cpu, struct vcpu *vcpu)
 {
+    struct vcpu *owner = cpu->vcpu_debug;
+    if (owner) {
+        DEBUG_READ(0, owner->debug[0]);
+        DEBUG_READ(1, owner->debug[1]);
+        DEBUG_READ(2, owner->debug[2]);
+        DEBUG_READ(3, owner->debug[3]);
+        DEBUG_READ(6, owner->debug[4]);
+    }
+    DEBUG_WRITE(0, vcpu->debug[0]);
+    DEBUG_WRITE(1, vcpu->debug[1]);
+    DEBUG_WRITE(2, vcpu->debug[2]);
+    DEBUG_WRITE(3, vcpu->debug[3]);
+    if (hardware->feature == NOVA_FEATURE_VMX) /* SVM has it in the VMCB */
+        DEBUG_WRITE(6, vcpu->debug[4]);
+    cpu->vcpu_debug = vcpu;
+}
+
+void vcpu_stop(struct frame *frame)
+{
+    struct x86_cpu *cpu = x86_cpu_self();
+    if (cpu->vcpu_debug == vcpu_of(frame))
+        cpu->vcpu_debug = 0;
+}
+
+void vcpu_switch_in(struct x86_cpu *cpu, struct vcpu *vcpu)
+{
+    if (__builtin_expect(cpu->vcpu_debug != vcpu, 0))
+        vcpu_debug_take(cpu, vcpu);
     fpu_guest_enter(vcpu->xcr0);
     if (has_tsc_aux && vcpu->tsc_aux)
         wrmsr(MSR_TSC_AUX, vcpu->tsc_aux);

@@ -44,6 +44,7 @@ struct vcpu {
     bool launched;              /* VMX */
     uint8_t instruction_length; /* VMX: of the exit */
     uint8_t injected_length;    /* VMX: for software interrupts */
+    word debug[5];              /* DR0-3 while they are not in the registers, and for VMX DR6 */
     uint32_t control[2];        /* VMX: what the monitor asked for */
     struct vtlb vtlb;
 };
@@ -72,6 +73,7 @@ void vcpu_boot_done(void);
 /* The part of hal/virtualization.h that both need. */
 struct vcpu *vcpu_start(struct frame *frame, void *area, struct mmu *mmu);
 void vcpu_pause(struct frame *frame, uint64_t ticks);
+void vcpu_stop(struct frame *frame);
 
 /* Gives a new virtual CPU the part of its area from this page on for its vTLB. */
 void vcpu_vtlb_start(struct vcpu *vcpu, unsigned page);
@@ -88,8 +90,11 @@ word vcpu_machine_status(word cr0, word value);
  */
 bool vcpu_inject_exception(struct vcpu *vcpu, unsigned vector, uint32_t error);
 
+/* Changes DR0-3, which belong to vcpu_debug of this CPU, over to this virtual CPU. */
+void vcpu_debug_take(struct x86_cpu *cpu, struct vcpu *vcpu);
+
 /* What the hardware does not switch: before an entry, after an exit. guest_sets_xcr0: XSETBV of the guest does not exit. */
-void vcpu_switch_in(struct vcpu *vcpu);
+void vcpu_switch_in(struct x86_cpu *cpu, struct vcpu *vcpu);
 void vcpu_switch_out(struct vcpu *vcpu, bool guest_sets_xcr0);
 
 /* Root of the guest view: an empty one as long as the PD has none. The I/O bitmap: all ones as long as it has none. Physical addresses. */

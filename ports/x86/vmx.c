@@ -69,6 +69,7 @@ static void vmx_stop(struct frame *frame)
 {
     struct vmx *vmx = vmx_of(frame);
     struct x86_cpu *cpu = x86_cpu_self();
+    vcpu_stop(frame);
     if (!vmx->ready)
         return;
     /* The processor may hold the VMCS in a cache of its own and write it back later. */
@@ -143,7 +144,7 @@ static struct frame *vmx_resume(struct x86_cpu *cpu, struct frame *frame)
     inject(vcpu);
     ports_choose(vcpu);
     tag_choose(cpu, vcpu);
-    vcpu_switch_in(vcpu);
+    vcpu_switch_in(cpu, vcpu);
     asm volatile("mov %0, %%cr2" : : "r"(vmx->cr2));
     vmx_enter(frame, vcpu->launched);
 }

@@ -50,7 +50,7 @@ static void touch_action(unsigned event, struct nova_utcb *utcb)
 /* back: mov ax,[5000h]; inc word [3000h]; jmp back */
 static const uint8_t reader[] = {0xa1, 0x00, 0x50, 0xff, 0x06, 0x00, 0x30, 0xeb, 0xf7};
 
-static volatile int reader_has_page;
+static volatile int reader_revoked;
 
 static void reader_action(unsigned event, struct nova_utcb *utcb)
 {
@@ -59,8 +59,8 @@ static void reader_action(unsigned event, struct nova_utcb *utcb)
         utcb->state.flags = 0x202;
         return;
     }
-    if (event == EVENT_MEMORY && !reader_has_page)
-        return; /* it was faster than its page */
+    if (event == EVENT_MEMORY && !reader_revoked)
+        return; /* it was faster than its page, or this event than the page: once more */
     check("revoke: the guest faults", event, EVENT_MEMORY);
     check_fault(0, 0);
     guest_done();
@@ -68,11 +68,11 @@ static void reader_action(unsigned event, struct nova_utcb *utcb)
 
 static void revoke_running(void)
 {
-    reader_has_page = 0;
+    reader_revoked = 0;
     guest_start(reader, sizeof reader, reader_action);
     guest_map(GUEST_PAGES, NEW_PAGE, NOVA_MEM_RWX);
-    reader_has_page = 1;
     guest_counts("revoke: the guest runs");
+    reader_revoked = 1;
     nova_revoke(nova_crd(NOVA_CRD_MEM, (nova_word)guest_memory / PAGE + GUEST_PAGES, 0, NOVA_PERM_ALL), 0, 0, 0);
     guest_wait("revoke");
     guest_end();

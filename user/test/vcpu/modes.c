@@ -72,6 +72,24 @@ static void fpu_action(unsigned event, struct nova_utcb *utcb)
     }
 }
 
+/* mov eax,dr0; mov ebx,dr3; mov edx,1234h; mov dr0,edx; mov dr3,edx; cpuid; mov ecx,dr0; hlt */
+static const uint8_t debug[] = {0x0f, 0x21, 0xc0, 0x0f, 0x21, 0xdb, 0xba, 0x34, 0x12, 0x00, 0x00, 0x0f,
+                                0x23, 0xc2, 0x0f, 0x23, 0xda, 0x0f, 0xa2, 0x0f, 0x21, 0xc1, 0xf4};
+
+static void debug_action(unsigned event, struct nova_utcb *utcb)
+{
+    if (event == NOVA_VM_STARTUP)
+        state_flat(&utcb->state);
+    else if (event == EVENT_CPUID)
+        state_skip(&utcb->state, 2);
+    else {
+        check("debug registers: dr0 of nobody else", last_state.ax, 0);
+        check("debug registers: dr3 of nobody else", last_state.bx, 0);
+        check("debug registers: kept over an event", last_state.cx, 0x1234);
+        guest_done();
+    }
+}
+
 /* rdtsc; mov esi,eax; mov edi,edx; hlt; then again */
 static const uint8_t time[] = {0x0f, 0x31, 0x89, 0xc6, 0x89, 0xd7, 0xf4, 0xeb, 0xf7};
 static uint64_t time_before;
@@ -102,6 +120,8 @@ void test_modes(void)
 {
     guest_run("cr0", control, sizeof control, control_action);
     guest_run("fpu", fpu, sizeof fpu, fpu_action);
+    guest_run("debug registers", debug, sizeof debug, debug_action);
+    guest_run("debug registers of the next one", debug, sizeof debug, debug_action);
     guest_run("time", time, sizeof time, time_action);
 #ifdef __x86_64__
     guest_run("long mode", long_mode, sizeof long_mode, long_action);
