@@ -128,26 +128,26 @@ static unsigned range_fill(const struct transfer_order *order, struct range_spac
     return status;
 }
 
-/* What most delegations are: one page. The same as ranges_delegate. */
-static unsigned page_delegate(const struct transfer_order *order, struct range_space *from, struct range_space *to,
-                              const struct piece *piece)
+/* What most delegations are: one page from one PD's memory to another's. */
+static inline unsigned page_delegate(const struct transfer_order *order, word target, unsigned mask, uint8_t flags)
 {
-    struct range *range = range_next_locked(from, piece->source), *next;
+    struct range_space *from = &order->from->memory, *to = &order->to->memory;
+    word source = nova_crd_base(order->crd);
+    struct range *range = range_next_locked(from, source), *next;
     if (!range)
         return NOVA_SUCCESS;
     struct mapping *parent = &range->mapping, template;
     unsigned status = NOVA_SUCCESS;
-    template.rights = parent->rights &(uint8_t)piece->mask;
-    if (parent->base <= piece->source && template.rights && !(parent->flags & MAPPING_FIXED)) {
-        word at = piece->target;
+    template.rights = parent->rights &(uint8_t)mask;
+    if (parent->base <= source && template.rights && !(parent->flags & MAPPING_FIXED)) {
         template.parent = parent;
         template.lock = parent->lock;
         template.type = parent->type;
         spin_lock(&to->space.lock);
-        next = range_next(to, at);
-        if (!next || next->mapping.base > at) {
-            uint8_t flags = at < host_pages ? piece->flags | MAPPING_HOST : piece->flags;
-            unsigned tables = range_add(to, at, at + 1, &template, parent->value + (piece->source - parent->base), flags);
+        next = range_next(to, target);
+        if (!next || next->mapping.base > target) {
+            unsigned tables = range_add(to, target, target + 1, &template, parent->value + (source - parent->base),
+                                        target < host_pages ? flags | MAPPING_HOST : flags);
             status = tables ? NOVA_SUCCESS : NOVA_QUO_OOM;
             spend(order->budget, MAPPING_COST + tables * TABLE_COST);
         }
@@ -293,22 +293,25 @@ static unsigned objects_from_kernel(struct transfer_order *order, struct object_
     return status;
 }
 
-unsigned space_delegate(struct transfer_order *order, word *result)
+/* The views beside the host's that an item asks for, as far as there are such. */
+static inline uint8_t order_flags(const struct transfer_order *order)
+{
+    bool guest = order->control & NOVA_ITEM_GUEST && boot_info.features & (NOVA_FEATURE_VMX | NOVA_FEATURE_SVM);
+    bool device = order->control & NOVA_ITEM_DEVICE && boot_info.features & NOVA_FEATURE_IOMMU;
+    return (uint8_t)((guest ? MAPPING_GUEST : 0) | (device ? MAPPING_DEVICE : 0));
+}
+
+static __attribute__((noinline)) unsigned any_delegate(struct transfer_order *order, word *result)
 {
     struct piece piece;
     if (!piece_decode(order, &piece, result))
         return NOVA_SUCCESS;
-    if (order->control & NOVA_ITEM_GUEST && boot_info.features & (NOVA_FEATURE_VMX | NOVA_FEATURE_SVM))
-        piece.flags |= MAPPING_GUEST;
-    if (order->control & NOVA_ITEM_DEVICE && boot_info.features & NOVA_FEATURE_IOMMU)
-        piece.flags |= MAPPING_DEVICE;
+    piece.flags = order_flags(order);
     if (!order->from && order->control & NOVA_ITEM_WRITE_COMBINE)
         piece.type = MEMORY_WRITE_COMBINE;
     struct spaces *from = order->from, *to = order->to;
     switch (nova_crd_type(order->crd)) {
     case NOVA_CRD_MEM:
-        if (from && piece.count == 1)
-            return page_delegate(order, &from->memory, &to->memory, &piece);
         return from ? ranges_delegate(order, &from->memory, &to->memory, &piece) : ranges_from_kernel(order, &to->memory, &piece);
     case NOVA_CRD_PIO:
         return from ? ranges_delegate(order, &from->ports, &to->ports, &piece) : ranges_from_kernel(order, &to->ports, &piece);
@@ -316,6 +319,19 @@ unsigned space_delegate(struct transfer_order *order, word *result)
         return from ? objects_delegate(order, &from->objects, &to->objects, &piece)
                     : objects_from_kernel(order, &to->objects, &piece);
     }
+}
+
+unsigned space_delegate(struct transfer_order *order, word *result)
+{
+    word crd = order->crd, window = order->window;
+    unsigned mask = nova_crd_perm(crd) & nova_crd_perm(window), room = nova_crd_order(window);
+    if (nova_crd_type(crd) != NOVA_CRD_MEM || nova_crd_type(window) != NOVA_CRD_MEM || nova_crd_order(crd) || !order->from || !mask)
+        return any_delegate(order, result);
+    /* Every page number that a CRD can hold lies in a memory space. */
+    word inside = room < 8 * sizeof(word) - PAGE_BITS ? ((word)1 << room) - 1 : ~(word)0 >> PAGE_BITS;
+    word target = (nova_crd_base(window) & ~inside) | (order->control >> 12 & inside);
+    *result = nova_crd(NOVA_CRD_MEM, target, 0, mask);
+    return page_delegate(order, target, mask, order_flags(order));
 }
 
 enum nova_status space_give_memory(struct spaces *spaces, word page, word count, word frame, unsigned rights, unsigned flags)

@@ -138,16 +138,27 @@ static inline struct frame *any_hypercall(struct cpu *cpu, struct ec *ec)
 
 struct frame *kernel_hypercall(struct cpu *cpu) { return any_hypercall(cpu, cpu->current); }
 
+/* The event of the current EC that was just raised. */
+static inline struct frame *event_now(struct cpu *cpu, struct ec *ec)
+{
+    if (__builtin_expect(cpu->pending | __atomic_load_n(&cpu->posted, __ATOMIC_RELAXED) | (ec->unfinished ^ TODO_EVENT), 0))
+        return leave_slowly(cpu);
+    event_deliver(cpu, ec);
+    return kernel_leave(cpu);
+}
+
 struct frame *kernel_exception(struct cpu *cpu, unsigned vector, word error, word address)
 {
-    event_raise(cpu->current, vector, error, address);
-    return leave_slowly(cpu);
+    struct ec *ec = cpu->current;
+    event_raise(ec, vector, error, address);
+    return event_now(cpu, ec);
 }
 
 struct frame *kernel_vcpu_exit(struct cpu *cpu, unsigned event, uint64_t address)
 {
-    event_raise(cpu->current, event, 0, (word)address);
-    return leave_slowly(cpu);
+    struct ec *ec = cpu->current;
+    event_raise(ec, event, 0, (word)address);
+    return event_now(cpu, ec);
 }
 
 struct frame *kernel_timer(struct cpu *cpu)

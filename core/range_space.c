@@ -25,7 +25,10 @@ static bool range_before(const struct treap *a, const struct treap *b)
 
 struct range *range_next(struct range_space *space, word place)
 {
-    struct range *best = space->recent;
+    struct range *best = space->found;
+    if (best && place - best->mapping.base < best->count)
+        return best;
+    best = space->entered;
     if (best && place - best->mapping.base < best->count)
         return best;
     best = 0;
@@ -38,8 +41,8 @@ struct range *range_next(struct range_space *space, word place)
         } else
             node = node->right;
     }
-    if (best)
-        space->recent = best;
+    if (best && place >= best->mapping.base)
+        space->found = best;
     return best;
 }
 
@@ -161,7 +164,7 @@ void range_enter(struct range_space *space, struct range *range, struct page_res
 {
     const struct mapping *m = &range->mapping;
     treap_insert_by(&space->ranges, &range->tree, range_before);
-    space->recent = range;
+    space->entered = range;
     if (!is_memory(space)) {
         ports_set(space, range, m->base, range_end(range), false);
         return;
@@ -193,8 +196,10 @@ void range_remove(struct range_space *space, struct range *range)
     bool found = treap_remove_by(&space->ranges, &range->tree, range_before);
     ASSERT(found);
     (void)found;
-    if (space->recent == range)
-        space->recent = 0;
+    if (space->found == range)
+        space->found = 0;
+    if (space->entered == range)
+        space->entered = 0;
     slab_free(space->space.account, range, sizeof *range);
 }
 

@@ -14,7 +14,7 @@ enum { IO_BITMAP_ORDER = 1, IO_GUEST_ORDER = 2, CPU_SET_WORDS = (NOVA_CPUS + 8 *
 struct range_space {
     struct space space;
     struct treap *ranges;
-    struct range *recent; /* the last one that was found or entered, if it is still there: most questions come twice */
+    struct range *found, *entered; /* the last ones, if they are still there: most questions come twice */
     struct mmu *mmu;
     word *cpus; /* set of CPUs that may hold translations of mmu; shared by the spaces of a PD */
 };

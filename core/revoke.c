@@ -321,9 +321,38 @@ static void revocation_init(struct revocation *revocation, struct cpu *cpu, unsi
     stale_init(&revocation->stale);
 }
 
+/* What most revokes of memory are about: one page that was delegated as such and from which nothing derives. False = it is something else, and nothing was done. */
+static inline bool page_revoke(struct cpu *cpu, struct range_space *space, word page, unsigned permissions)
+{
+    struct range *range = range_next_locked(space, page);
+    if (!range)
+        return true;
+    struct mapping *m = &range->mapping;
+    uint8_t lock = m->lock;
+    bool done = m->base > page;
+    if (m->base == page && range->count == 1 && !m->child && !(m->flags & MAPPING_FIXED) && !(m->rights & ~permissions)) {
+        struct stale_set stale;
+        spin_lock(&space->space.lock);
+        if ((done = range_protect(space, range, page, page + 1, 0))) {
+            mapping_unlink(m);
+            range_remove(space, range);
+        }
+        spin_unlock(&space->space.lock);
+        mapping_unlock(lock);
+        stale_init(&stale);
+        stale_add(&stale, space, page, 1);
+        shootdown(cpu, &stale);
+    } else
+        mapping_unlock(lock);
+    return done;
+}
+
 enum revoke_result space_revoke(struct cpu *cpu, struct spaces *spaces, word crd, bool self, bool keep, word *progress,
                                 struct mapping *cursor)
 {
+    bool page = nova_crd_type(crd) == NOVA_CRD_MEM && nova_crd_order(crd) == 0 && self && !keep && !cursor_parked(cursor);
+    if (page && page_revoke(cpu, &spaces->memory, nova_crd_base(crd), nova_crd_perm(crd)))
+        return REVOKE_DONE;
     struct revocation revocation;
     revocation_init(&revocation, cpu, nova_crd_perm(crd), cursor);
     revocation.self = self;
