@@ -250,7 +250,7 @@ enum object_insert object_space_insert(struct object_space *space, word selector
 {
     uint8_t lock = mapping_lock_choose(&space->space, selector);
     enum object_insert result = OBJECT_NO_MEMORY;
-    mapping_lock(lock);
+    /* Not the tree's lock: nobody can come to the new tree before the slot's value is there. */
     spin_lock(&space->space.lock);
     struct mapping *slot = object_space_slot(space, selector);
     if (selector >> SELECTOR_BITS)
@@ -263,7 +263,6 @@ enum object_insert object_space_insert(struct object_space *space, word selector
             slot_fill(space, slot, selector, object, permissions, 0, lock);
     }
     spin_unlock(&space->space.lock);
-    mapping_unlock(lock);
     return result;
 }
 

@@ -321,26 +321,26 @@ static void revocation_init(struct revocation *revocation, struct cpu *cpu, unsi
     stale_init(&revocation->stale);
 }
 
-/* What most revokes of memory are about: one page that was delegated as such and from which nothing derives. False = it is something else, and nothing was done. */
-static inline bool page_revoke(struct cpu *cpu, struct range_space *space, word page, unsigned permissions)
+/* What most revokes of memory are about: a range that was delegated as such, and from which nothing derives. False = it is something else, and nothing was done. */
+static inline bool whole_revoke(struct cpu *cpu, struct range_space *space, word page, word count, unsigned permissions)
 {
     struct range *range = range_next_locked(space, page);
     if (!range)
         return true;
     struct mapping *m = &range->mapping;
     uint8_t lock = m->lock;
-    bool done = m->base > page;
-    if (m->base == page && range->count == 1 && !m->child && !(m->flags & MAPPING_FIXED) && !(m->rights & ~permissions)) {
+    bool done = m->base >= page + count;
+    if (m->base == page && range->count == count && !m->child && !(m->flags & MAPPING_FIXED) && !(m->rights & ~permissions)) {
         struct stale_set stale;
         spin_lock(&space->space.lock);
-        if ((done = range_protect(space, range, page, page + 1, 0))) {
+        if ((done = range_protect(space, range, page, page + count, 0))) {
             mapping_unlink(m);
             range_remove(space, range);
         }
         spin_unlock(&space->space.lock);
         mapping_unlock(lock);
         stale_init(&stale);
-        stale_add(&stale, space, page, 1);
+        stale_add(&stale, space, page, count);
         shootdown(cpu, &stale);
     } else
         mapping_unlock(lock);
@@ -350,16 +350,16 @@ static inline bool page_revoke(struct cpu *cpu, struct range_space *space, word 
 enum revoke_result space_revoke(struct cpu *cpu, struct spaces *spaces, word crd, bool self, bool keep, word *progress,
                                 struct mapping *cursor)
 {
-    bool page = nova_crd_type(crd) == NOVA_CRD_MEM && nova_crd_order(crd) == 0 && self && !keep && !cursor_parked(cursor);
-    if (page && page_revoke(cpu, &spaces->memory, nova_crd_base(crd), nova_crd_perm(crd)))
+    struct extent range = crd_extent(crd);
+    if (nova_crd_type(crd) == NOVA_CRD_NULL || range.first > range.last)
+        return REVOKE_DONE;
+    if (nova_crd_type(crd) == NOVA_CRD_MEM && self && !keep && !cursor_parked(cursor) &&
+        whole_revoke(cpu, &spaces->memory, range.first, range.last - range.first + 1, nova_crd_perm(crd)))
         return REVOKE_DONE;
     struct revocation revocation;
     revocation_init(&revocation, cpu, nova_crd_perm(crd), cursor);
     revocation.self = self;
     revocation.keep = keep;
-    struct extent range = crd_extent(crd);
-    if (nova_crd_type(crd) == NOVA_CRD_NULL || range.first > range.last)
-        return REVOKE_DONE;
     word at = range.first + *progress;
     bool done = step(&revocation, spaces, nova_crd_type(crd), &at, range.last);
     *progress = at - range.first;

@@ -148,9 +148,9 @@ void semaphore_up(struct cpu *cpu, struct semaphore *semaphore)
 
 static void semaphore_init(struct semaphore *semaphore, struct pd *payer, word counter, enum semaphore_kind kind)
 {
+    *semaphore = (struct semaphore){.counter = counter};
     object_init(&semaphore->object, &semaphore_type, payer);
     wait_queue_init(&semaphore->queue);
-    semaphore->counter = counter;
     semaphore->queue.kind = (uint8_t)kind;
 }
 
@@ -165,14 +165,16 @@ void semaphore_init_gsi(struct signal *signal, unsigned gsi, struct pd *payer)
 
 enum nova_status semaphore_create(struct pd *payer, word count, struct semaphore *target, struct semaphore **result)
 {
-    size_t size = target ? sizeof(struct signal) : sizeof(struct semaphore);
+    unsigned class = target ? slab_class(sizeof(struct signal)) : slab_class(sizeof(struct semaphore));
     if (!pd_pay(payer))
         return NOVA_BAD_CAP;
-    struct semaphore *semaphore = slab_alloc(&payer->account, size);
+    struct semaphore *semaphore = slab_take(&payer->account, class, false);
     if (semaphore && (!target || object_ref(&target->object))) {
         semaphore_init(semaphore, payer, target ? 0 : count, target ? SEMAPHORE_SIGNAL : SEMAPHORE_PLAIN);
         if (target) {
             struct signal *signal = signal_of(semaphore);
+            signal->ups = 0;
+            signal->gsi = 0;
             list_init(&signal->pending);
             signal->target = target;
             signal->value = count;
@@ -181,7 +183,7 @@ enum nova_status semaphore_create(struct pd *payer, word count, struct semaphore
         return NOVA_SUCCESS;
     }
     if (semaphore)
-        slab_free(&payer->account, semaphore, size);
+        slab_give(&payer->account, class, semaphore);
     /* The caller holds the PD by a capability: this is never the last reference. */
     __atomic_fetch_sub(&payer->object.refs, 1, __ATOMIC_RELEASE);
     return semaphore ? NOVA_BAD_CAP : NOVA_QUO_OOM;

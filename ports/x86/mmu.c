@@ -163,6 +163,15 @@ static bool whole_entries(word page, word count, unsigned level)
     return level == 2 && !((page | count) & (entry_span(2) - 1)) && count <= entry_rest(page, 3);
 }
 
+/* Whether none of such entries leads to a table. */
+static bool no_tables(const uint64_t *entry, word count)
+{
+    for (; count; count -= entry_span(2))
+        if ((*entry++ & (ENTRY_PRESENT | ENTRY_LARGE)) == ENTRY_PRESENT)
+            return false;
+    return true;
+}
+
 /*
  * Tables of 'level' and below for the pages if none exists. Below the level of the leaves there are tables only where a large page
  * would reach across the first or last page.
@@ -305,9 +314,17 @@ static __attribute__((noinline)) void tables_map(struct mmu *mmu, enum mmu_view 
         mmu->root[view] = virt_to_phys(page_reserve_take(reserve));
     bool ept = is_ept(view);
     uint64_t bits = ept ? ept_bits(rights) : host_bits(rights, type);
+    unsigned level;
+    uint64_t *entry = walk(mmu, view, page, &level);
+    bool whole = whole_entries(page, count, level) && leaf_levels(view) > 1 && !(frame & (entry_span(2) - 1));
+    if (whole && no_tables(entry, count) && mtrr_uniform(frame, count)) {
+        uint64_t value = (frame << PAGE_BITS & ENTRY_ADDRESS) | bits | ENTRY_LARGE | (ept ? ept_type(frame, type) : 0);
+        for (; count; count -= entry_span(2), value += LARGE_PAGE_SIZE)
+            entry_write(entry++, value);
+        return;
+    }
     while (count) {
-        unsigned level;
-        uint64_t *entry = walk(mmu, view, page, &level);
+        entry = walk(mmu, view, page, &level);
         ASSERT(!(*entry & ENTRY_PRESENT));
         word part = word_min(count, entry_rest(page, level));
         while (level > 1 && !leaf_fits(view, level, page, part, frame)) {
@@ -408,12 +425,16 @@ static __attribute__((noinline)) unsigned tables_protect(struct mmu *mmu, enum m
         return 0;
     unsigned level;
     uint64_t *entry = walk(mmu, view, page, &level);
-    if ((level > 1 || count > entry_rest(page, 2)) && !whole_entries(page, count, level)) {
+    if (whole_entries(page, count, level) && no_tables(entry, count)) {
+        for (; count; count -= entry_span(2))
+            leaves_reduce(view, entry++, 1, rights);
+    } else if (level > 1 || count > entry_rest(page, 2)) {
         unsigned need = split_need(mmu, view, page, count, rights);
         if (need > reserve->count)
             return need;
     }
-    for (;;) {
+    while (count) {
+        entry = walk(mmu, view, page, &level);
         word rest = word_min(count, entry_rest(page, level > 1 ? level : 2));
         if (level == 1) {
             leaves_keep(mmu, view, page, entry);
@@ -429,9 +450,6 @@ static __attribute__((noinline)) unsigned tables_protect(struct mmu *mmu, enum m
         }
         page += rest;
         count -= rest;
-        if (!count)
-            break;
-        entry = walk(mmu, view, page, &level);
     }
     if (view == MMU_GUEST)
         __atomic_store_n(&mmu->port[PORT_GUEST_GENERATION], mmu->port[PORT_GUEST_GENERATION] + 1, __ATOMIC_RELEASE);
