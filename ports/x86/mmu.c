@@ -9,10 +9,6 @@
  * leaves each translation as it was, so that nothing must be flushed for it (SDM vol. 3, 4.10.2.3 and 4.10.4.3); INVLPG of each
  * 4 KiB page in it drops the large page from the TLB, too.
  *
- * Each address space has a number that is never used again. A CPU remembers which number it runs, and in mmu_cpu.owner whose
- * translations each of its PCIDs may hold: the slot of a space is its number modulo SLOTS, and taking a slot over from another
- * space flushes it. So PCIDs need no allocation, no lock and no flush of other CPUs when a space goes.
- *
  * The guest view has the format of the host's tables (nested paging of SVM), or with mmu_ept the one of EPT. Its root appears with
  * the first mapping. Cached translations of it belong to virtual CPUs: a flush here makes each one of this CPU begin with new
  * ones. The device view stays empty without IOMMU code.
@@ -21,42 +17,17 @@
 
 #include "core/lib/assert.h"
 #include "core/lib/bits.h"
-#include "core/lib/spinlock.h"
 #include "core/lib/string.h"
 #include "hal/boot_info.h"
 #include "hal/physical.h"
 #include "layout.h"
-#include "ports/x86/control.h"
 #include "ports/x86/features.h"
-#include "ports/x86/io_bitmap.h"
 #include "ports/x86/kernel_map.h"
 #include "ports/x86/mtrr.h"
 #include "ports/x86/page_table.h"
 
-enum {
-    SLOTS = 127,           /* PCIDs 1 .. SLOTS of each CPU; 0 is kernel_root's */
-    FLUSH_SINGLE_MAX = 32, /* more pages than this are flushed with the whole space */
-    PORT_ID_LOW = 0,       /* words of mmu->port */
-    PORT_ID_HIGH = 1,
-    PORT_ROOT_GENERATION = 2,  /* 32 bit: counts new entries of the root */
-    PORT_GUEST_GENERATION = 3, /* counts changes of the guest view that take rights away */
-    PORT_LEAVES = 4,           /* the table of 4 KiB leaves of the host view that was used last; tables stay */
-    PORT_LEAVES_OF = 5         /* ... and the number of its first page >> TABLE_BITS */
-};
-
-#define CR3_NO_FLUSH ((uint64_t)1 << 63)
-
 bool mmu_ept;
 unsigned mmu_ept_leaf_levels = 1;
-
-#ifdef __x86_64__
-static struct mmu_cpu {
-    uint64_t owner[SLOTS];
-} __attribute__((aligned(64))) mmu_cpus[NOVA_CPUS];
-#endif
-
-static struct spinlock id_lock;
-static uint64_t id_last;
 
 static uint64_t *table_of(uint64_t entry) { return phys_to_virt(entry & ENTRY_ADDRESS); }
 
@@ -88,20 +59,12 @@ void mmu_init(struct mmu *mmu, void *root)
     uint64_t *table = root;
     for (unsigned i = ROOT_USER_ENTRIES; i < ROOT_ENTRIES; i++)
         table[i] = kernel_root[i];
-    spin_lock(&id_lock);
-    uint64_t id = ++id_last;
-    spin_unlock(&id_lock);
     mmu->root[MMU_HOST] = virt_to_phys(root);
     mmu->root[MMU_GUEST] = mmu->root[MMU_DEVICE] = 0;
-    mmu->tag = (uint32_t)id % SLOTS;
-    mmu->port[PORT_ID_LOW] = (uint32_t)id;
-    mmu->port[PORT_ID_HIGH] = (uint32_t)(id >> 32);
+    mmu_number(mmu);
     mmu->port[PORT_ROOT_GENERATION] = mmu->port[PORT_GUEST_GENERATION] = 0;
     mmu->port[PORT_LEAVES_OF] = ~(word)0;
 }
-
-/* Seldom used: built for size. */
-#define SELDOM __attribute__((cold, noinline))
 
 /* Highest level with leaves. */
 static unsigned leaf_levels(enum mmu_view view)
@@ -532,106 +495,4 @@ bool mmu_fini(struct mmu *mmu, struct page_reserve *pages, unsigned max)
         mmu->root[view] = 0;
     }
     return true;
-}
-
-void mmu_cpu_init(void)
-{
-#ifdef __x86_64__
-    x86_cpu_self()->mmu = &mmu_cpus[cpu_number()];
-#endif
-    cr3_write((word)kernel_root_phys());
-}
-
-static bool tagged(void) { return TABLE_LEVELS == 4 && feature(FEATURE_PCID); }
-
-#ifdef __x86_64__
-static uint64_t mmu_id(const struct mmu *mmu) { return (uint64_t)mmu->port[PORT_ID_LOW] | (uint64_t)mmu->port[PORT_ID_HIGH] << 32; }
-#endif
-
-/* Loads CR3 for an address space. What the TLB may still hold of it stays only if keep is set. */
-static inline __attribute__((always_inline)) void space_load(struct x86_cpu *cpu, const struct mmu *mmu, bool keep)
-{
-#ifdef __x86_64__
-    word value = mmu->root[MMU_HOST];
-    if (tagged()) {
-        uint64_t *owner = &cpu->mmu->owner[mmu->tag], id = mmu_id(mmu);
-        value |= mmu->tag + 1;
-        if (keep && *owner == id)
-            value |= CR3_NO_FLUSH;
-        *owner = id;
-    }
-#else
-    (void)keep;
-    cpu->root_generation = __atomic_load_n(&mmu->port[PORT_ROOT_GENERATION], __ATOMIC_ACQUIRE);
-    word value = (word)mmu->root[MMU_HOST];
-#endif
-    cr3_write(value);
-}
-
-/* With what is rarer: an I/O bitmap to be put away, PCIDs. */
-static SELDOM void *activate_specially(void *result, struct mmu *mmu, struct x86_cpu *cpu)
-{
-    if (cpu->io_mmu)
-        io_bitmap_reset(cpu);
-    space_load(cpu, mmu, true);
-    return result;
-}
-
-void *mmu_activate(void *result, struct mmu *mmu)
-{
-    struct x86_cpu *cpu = x86_cpu_self();
-    if (__builtin_expect(cpu->io_mmu || tagged(), 0))
-        return activate_specially(result, mmu, cpu);
-    space_load(cpu, mmu, true);
-    return result;
-}
-
-/* CR3 says it. */
-static bool is_active(const struct mmu *mmu) { return cr3_read() == (word)(mmu->root[MMU_HOST] | (tagged() ? mmu->tag + 1 : 0)); }
-
-/* What is not active here, or all of it. */
-static SELDOM void others_flush(struct x86_cpu *cpu, const struct mmu *mmu)
-{
-    (void)cpu;
-#ifdef __x86_64__
-    /* Not active, but translations may wait under its PCID: the next activation has to flush them. */
-    if (!mmu)
-        memset(cpu->mmu->owner, 0, sizeof cpu->mmu->owner);
-    else if (cpu->mmu->owner[mmu->tag] == mmu_id(mmu))
-        cpu->mmu->owner[mmu->tag] = 0;
-#endif
-    if (!mmu)
-        cr3_write(cr3_read());
-}
-
-void mmu_flush(struct mmu *mmu, enum mmu_view view, word page, word count)
-{
-    struct x86_cpu *cpu = x86_cpu_self();
-    if (!mmu || (cpu->io_mmu == mmu && cpu->io_generation != mmu->io_generation))
-        io_bitmap_invalidate();
-    if (!mmu || mmu->root[MMU_GUEST])
-        cpu->guest_flushes++;
-    if (view != MMU_HOST)
-        return;
-    if (!mmu || !is_active(mmu))
-        others_flush(cpu, mmu);
-    else if (!count || count > FLUSH_SINGLE_MAX)
-        space_load(cpu, mmu, false);
-    else
-        for (; count; count--, page++)
-            page_flush(page << PAGE_BITS);
-}
-
-bool mmu_fault_retry(const struct mmu *mmu)
-{
-#ifdef __x86_64__
-    (void)mmu;
-    return false;
-#else
-    struct x86_cpu *cpu = x86_cpu_self();
-    if (!is_active(mmu) || cpu->root_generation == __atomic_load_n(&mmu->port[PORT_ROOT_GENERATION], __ATOMIC_ACQUIRE))
-        return false;
-    space_load(cpu, mmu, false);
-    return true;
-#endif
 }

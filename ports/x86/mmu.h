@@ -7,6 +7,22 @@
 
 #include "hal/mmu.h"
 
+/* Seldom used: built for size. */
+#define SELDOM __attribute__((cold, noinline))
+
+/* Words of mmu->port. */
+enum {
+    PORT_ID_LOW = 0,
+    PORT_ID_HIGH = 1,
+    PORT_ROOT_GENERATION = 2,  /* 32 bit: counts new entries of the root */
+    PORT_GUEST_GENERATION = 3, /* counts changes of the guest view that take rights away */
+    PORT_LEAVES = 4,           /* the table of 4 KiB leaves of the host view that was used last; tables stay */
+    PORT_LEAVES_OF = 5         /* ... and the number of its first page >> TABLE_BITS */
+};
+
+/* A new space gets its number. */
+void mmu_number(struct mmu *mmu);
+
 /* The guest view has the format of EPT. Fixed before core runs. */
 extern bool mmu_ept;
 /* Highest level at which this CPU's EPT has leaves: 2 = pages of 2 MiB, 3 = of 1 GiB. */
