@@ -72,7 +72,7 @@ static __attribute__((cold, noinline)) unsigned ec_help(struct cpu *cpu, struct 
     if (target->cpu != cpu)
         return NOVA_BAD_CPU;
     if (target->pd != ec->pd || target->kind == EC_IDLE || target->kind == EC_VCPU || target == ec || target->dead ||
-        target->utcb->tls != tls)
+        target->successor || target->utcb->tls != tls)
         return NOVA_BAD_PAR;
     struct ec *end = ec_chain_end(cpu, target, WALK_HELP);
     if (!end) {
@@ -119,10 +119,23 @@ static __attribute__((cold, noinline)) unsigned registers_access(struct ec *ec)
     return NOVA_SUCCESS;
 }
 
-/* One copy of the look-up for all operations. */
-static __attribute__((noinline)) struct ec *ec_target(const struct ec *ec, word selector, unsigned permissions)
+/*
+ * One copy of the look-up for all operations. Twice, if need be: a thread that moves to another CPU is found at any moment (migrate.h), but the first look may have
+ * been at what was there just before, and at its type just after.
+ */
+static __attribute__((noinline)) void *find_moving(const struct ec *ec, word selector, const struct object_type *type,
+                                                   unsigned permissions, size_t offset)
 {
-    return FIND(ec, ec, selector, permissions);
+    void *found = find_object(ec, selector, type, permissions, offset);
+    if (found)
+        return found;
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return find_object(ec, selector, type, permissions, offset);
+}
+
+static struct ec *ec_target(const struct ec *ec, word selector, unsigned permissions)
+{
+    return find_moving(ec, selector, &ec_type, permissions, offsetof(struct ec, object));
 }
 
 __attribute__((cold)) unsigned hypercall_ec_ctrl(struct cpu *cpu, struct ec *ec, word *arg)
@@ -183,7 +196,7 @@ static unsigned sc_ctrl_idle(const struct cpu *of, unsigned operation, word *arg
 unsigned hypercall_sc_ctrl(struct cpu *cpu, struct ec *ec, word *arg)
 {
     unsigned operation = arg_flags(arg);
-    struct sc *sc = FIND(sc, ec, arg_selector(arg), NOVA_SC_CTRL_PERM);
+    struct sc *sc = find_moving(ec, arg_selector(arg), &sc_type, NOVA_SC_CTRL_PERM, offsetof(struct sc, object));
     if (!sc)
         return NOVA_BAD_CAP;
     if (operation != SC_TIME && sc == sc->cpu->idle_sc)

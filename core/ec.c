@@ -173,7 +173,6 @@ bool ec_succeed(struct cpu *cpu, struct ec *ec, struct ec *next)
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (__atomic_load_n(&ec->recall, __ATOMIC_RELAXED))
         __atomic_store_n(&next->recall, true, __ATOMIC_RELAXED);
-    object_retype(&ec->object, &ec_moved_type);
     return true;
 }
 

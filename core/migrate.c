@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * First everything is checked and all memory taken; then the thread changes over at once; the capabilities follow in bounded steps, by repeating the hypercall. The new
- * SC is sent off last. Whoever uses a capability of the old objects meanwhile finds that it names nothing (object_retype).
+ * SC is sent off last. Whoever uses a capability of the old objects meanwhile finds a thread that waits for its handler, as before.
  */
 #include "core/migrate.h"
 
@@ -58,7 +58,6 @@ static bool change_over(struct cpu *cpu, struct ec *ec, word selector, struct ec
         object_unname(cpu, &old->object);
         return false;
     }
-    object_retype(&old_sc->object, &sc_moved_type);
     object_name(&new->object);
     object_ref(&new->object);
     object_ref(&sc->object.payer->object); /* the old one has a reference itself */
@@ -125,6 +124,9 @@ static void migrate_end(struct cpu *cpu, struct ec *ec, word selector, struct ec
     word result;
     if (cursor_parked(&ec->cursor))
         cursor_drop(&ec->cursor);
+    /* What may still name the old ones came from elsewhere, and names nothing. */
+    object_retype(&old->object, &ec_moved_type);
+    object_retype(&old->left_sc->object, &sc_moved_type);
     unsigned budget = TRANSFER_BUDGET;
     struct transfer_order order = {.from = &ec->pd->spaces,
                                    .to = &old->pd->spaces,

@@ -50,7 +50,7 @@ static inline bool object_is(const struct object *object, const struct object_ty
 /* From now on no hypercall finds an object of its former type in it. The types end it in the same way. */
 static inline void object_retype(struct object *object, const struct object_type *type)
 {
-    __atomic_store_n(&object->item.class, &type->class, __ATOMIC_RELAXED);
+    __atomic_store_n(&object->item.class, &type->class, __ATOMIC_RELEASE);
 }
 
 /* Takes another reference; false = the last one is gone already. */

@@ -440,9 +440,12 @@ bool space_supersede(struct cpu *cpu, struct object_space *space, word selector,
     if (done) {
         spin_lock(&space->space.lock);
         mapping_unlink(slot);
-        slot_clear(cpu, slot);
+        /* In one go: nobody finds the place empty. */
         if (new)
-            slot_fill(space, slot, selector, new, permissions, 0, lock);
+            object_name(new);
+        struct object *before = slot_capability(slot).object;
+        __atomic_store_n(&slot->value, new ? (word) new | permissions : 0, __ATOMIC_RELEASE);
+        object_unname(cpu, before);
         spin_unlock(&space->space.lock);
     }
     mapping_unlock(lock);

@@ -8,11 +8,20 @@
 
 #include "stress.h"
 
-enum { LOOK_MS = 250, STILL_MS = 15000, END_MS = 20000, FIRST_SECONDS = 1, PRIORITY_ROOT = 100, SHOWN = 10, EVENT_PF = 14 };
+enum {
+    LOOK_MS = 250,
+    STILL_MS = 15000,
+    END_MS = 20000,
+    FIRST_SECONDS = 1,
+    PRIORITY_ROOT = 100,
+    SHOWN = 10,
+    EVENT_UD = 6,
+    EVENT_PF = 14
+};
 
 struct cpu_state states[CPUS_MAX];
 unsigned cpus;
-volatile int stop;
+volatile int started, stop;
 struct leave_out leave_out;
 nova_word finished;
 volatile nova_word failures;
@@ -100,7 +109,8 @@ static void events_start(struct cpu_state *state)
 static const struct {
     void (*role)(void *);
     unsigned count;
-} roles[] = {{role_caller, CALLERS}, {role_ping, 1}, {role_pong, 1}, {role_waiter, 1}, {role_churner, 1}, {role_recaller, 1}};
+} roles[] = {{role_caller, CALLERS}, {role_mover, 1},   {role_ping, 1},    {role_pong, 1},
+             {role_waiter, 1},       {role_churner, 1}, {role_recaller, 1}};
 
 nova_word events_of(unsigned cpu)
 {
@@ -112,8 +122,18 @@ nova_word events_of(unsigned cpu)
 
 enum nova_status actor_start(struct actor *actor, unsigned cpu, void (*role)(void *), unsigned priority)
 {
+    nova_word base = actor->event_base;
+    enum nova_status status = NOVA_SUCCESS;
+
     actor->thread->cpu = cpu;
-    return nova_thread_start(actor->thread, events_of(cpu), priority, 500 + random_next(&actor->random) % 5000, role, actor);
+    if (base) {
+        actor->here = (nova_word)(actor->cpu - states);
+        actor->moved = 0;
+        status = mover_portals(actor, (unsigned)actor->here);
+    }
+    return status ? status
+                  : nova_thread_start(actor->thread, base ? base : events_of(cpu), priority,
+                                      500 + random_next(&actor->random) % 5000, role, actor);
 }
 
 static void actor_prepare(struct actor *actor, struct cpu_state *state, unsigned index)
@@ -121,6 +141,11 @@ static void actor_prepare(struct actor *actor, struct cpu_state *state, unsigned
     actor->thread = nova_thread_prepare(NULL, state->cpu);
     actor->cpu = state;
     actor->index = index;
+    if (index == CALLERS) { /* the mover */
+        actor->event_base = nova_selectors(2 * NOVA_EVENTS_THREAD, 2 * NOVA_EVENTS_THREAD);
+        if (nova_events_create(actor->event_base, state->events, exception_event))
+            fail(actor, "portals for events", 1, 0);
+    }
     actor->random = seed * 7919 + state->cpu * 104729 + index * 1299709;
 }
 
@@ -155,7 +180,7 @@ static void start_all(void)
 {
     enum nova_status status = NOVA_SUCCESS;
 
-    stop = 0;
+    started = stop = 0;
     for (struct cpu_state *state = states; state < states + cpus; state++) {
         state->pings = state->pongs = state->pong_stop = state->ups = state->downs = 0;
         for (unsigned i = 0; i < 5; i++)
@@ -179,6 +204,7 @@ static void start_all(void)
     }
     if (status)
         fail(NULL, "start", status, 0);
+    started = 1;
 }
 
 /* Looks at every thread for so long; whether all of them came round. */
@@ -213,6 +239,13 @@ static void revoke_objects(nova_word selector, unsigned order)
         fail(NULL, "revoke at the end", status, 0);
 }
 
+/* They were made anew with each move, who knows in which slab. */
+static void mover_portals_end(const struct actor *actor)
+{
+    revoke_objects(actor->event_base + EVENT_UD, 0);
+    revoke_objects(actor->event_base + NOVA_EVENT_RECALL, 0);
+}
+
 /* Waits for all threads' ends, checks the counts of wake-ups, and destroys everything. */
 static void end_all(void)
 {
@@ -229,6 +262,7 @@ static void end_all(void)
             revoke_objects(state->stable[i].thread->ec, 2);
         for (unsigned i = 0; i < VICTIMS; i++)
             revoke_objects(state->victims[i].thread->ec, 2);
+        mover_portals_end(&state->stable[CALLERS]);
     }
     for (struct cpu_state *state = states; state < states + cpus; state++) {
         while (!nova_sm_down(state->timed, 0, 1))
@@ -264,10 +298,11 @@ static nova_word usage(const char *when)
 static void report(void)
 {
     for (struct cpu_state *state = states; state < states + cpus; state++)
-        nova_printf("# CPU %u: %lu calls, %lu refused, %lu created, %lu recalls, %lu recall events, %lu pings, %lu ups, %lu "
-                    "timeouts, %lu late faults\n",
-                    state->cpu, state->called, state->refused, state->created, state->recalled, state->recalls, state->pings,
-                    state->ups, state->timeouts, state->faults);
+        nova_printf(
+            "# CPU %u: %lu calls, %lu refused, %lu created, %lu moves, %lu recalls, %lu recall events, %lu pings, %lu ups, %lu "
+            "timeouts, %lu late faults\n",
+            state->cpu, state->called, state->refused, state->created, state->moves, state->recalled, state->recalls, state->pings,
+            state->ups, state->timeouts, state->faults);
 }
 
 /* ---- command line ---- */

@@ -135,6 +135,70 @@ void role_caller(void *argument)
     leave();
 }
 
+/* ---- moving ---- */
+
+enum { EVENT_UD = 6, NAME = 40 };
+
+NOVA_PORTAL(mover_event);
+
+/* The mover raises #UD: its handler sends it to another CPU, where it raises it again, and goes on. */
+static void mover_event_handler(nova_word id, struct nova_utcb *utcb)
+{
+    struct actor *actor = (struct actor *)id;
+    enum nova_status status;
+
+    utcb->items = 0;
+    if (actor->moved) {
+        actor->moved = 0;
+        utcb->state.ip += 2;
+        utcb->state.mtd = NOVA_MTD_IP;
+        return;
+    }
+    actor->moved = 1;
+    actor->here = random_next(&actor->random) % cpus;
+    status = mover_portals(actor, (unsigned)actor->here);
+    if (!status)
+        status = nova_ec_migrate(actor->thread->ec, states[actor->here].cpu, nova_crd(NOVA_CRD_OBJ, NAME, 0, NOVA_PERM_ALL));
+    if (status)
+        fail(actor, "migrate", status, NOVA_SUCCESS);
+    actor->cpu->moves++;
+    utcb->state.ip = 0; /* without effect */
+    utcb->state.mtd = NOVA_MTD_IP;
+}
+
+enum nova_status mover_portals(struct actor *actor, unsigned index)
+{
+    const struct cpu_state *there = &states[index];
+    nova_word base = actor->event_base;
+    enum nova_status status;
+
+    nova_revoke(nova_crd(NOVA_CRD_OBJ, base + EVENT_UD, 0, NOVA_PERM_ALL), NOVA_REVOKE_SELF, 0, 0);
+    nova_revoke(nova_crd(NOVA_CRD_OBJ, base + NOVA_EVENT_RECALL, 0, NOVA_PERM_ALL), NOVA_REVOKE_SELF, 0, 0);
+    nova_revoke(nova_crd(NOVA_CRD_OBJ, actor->thread->ec + 1, 0, NOVA_PERM_ALL), NOVA_REVOKE_SELF, 0, 0);
+    status = nova_portal_create(base + EVENT_UD, nova_pd, there->events, NOVA_MTD_IP, mover_event, (nova_word)actor);
+    if (!status)
+        status = nova_portal_create(base + NOVA_EVENT_RECALL, nova_pd, there->events, 0, recall_event, index);
+    return status ? status : nova_portal_create(actor->thread->ec + 1, nova_pd, there->events, 0, mover_event, 0);
+}
+
+void role_mover(void *argument)
+{
+    struct actor *actor = argument;
+    struct nova_utcb *utcb = nova_self()->utcb;
+
+    while (!stop) {
+        for (unsigned i = random_next(&actor->random) % 4; i; i--)
+            call_once(actor, utcb);
+        utcb->mr[WORDS_MAX] = actor->rounds;
+        __asm__ volatile("ud2");
+        if (utcb->mr[WORDS_MAX] != actor->rounds)
+            fail(actor, "UTCB after a move", utcb->mr[WORDS_MAX], actor->rounds);
+        actor->rounds++;
+        nap(actor, 1 + random_next(&actor->random) % SHORT_US);
+    }
+    leave();
+}
+
 void role_victim(void *argument)
 {
     struct actor *actor = argument;
@@ -265,6 +329,8 @@ void role_recaller(void *argument)
 {
     struct actor *actor = argument;
 
+    while (!started)
+        nap(actor, SHORT_US);
     while (!stop) {
         struct cpu_state *there = &states[random_next(&actor->random) % cpus];
         unsigned who = random_next(&actor->random) % (STABLE + VICTIMS);

@@ -19,9 +19,9 @@ enum {
     CPUS_MAX = 8,
     SERVERS = 4,
     DOOMED = 2,
-    CALLERS = 8,
+    CALLERS = 7,
     VICTIMS = 3,
-    STABLE = CALLERS + 5 /* and ping, pong, waiter, churner, recaller */
+    STABLE = CALLERS + 6 /* and mover, ping, pong, waiter, churner, recaller */
 };
 
 /* A thread that comes and goes, or stays. Its nova_thread, with stack, UTCB and selectors, is used again and again. */
@@ -33,6 +33,8 @@ struct actor {
     volatile nova_word rounds; /* grows as long as it lives */
     nova_word seen;            /* rounds, when the root EC last looked */
     uint64_t seen_at;
+    nova_word event_base;           /* of a mover: its own, as its handler changes */
+    volatile nova_word here, moved; /* of a mover: index of its CPU; it is at its new one */
 };
 
 /* A portal handler with one portal; semaphore: for replies that make the caller come again. */
@@ -51,7 +53,7 @@ struct cpu_state {
     struct actor stable[STABLE], victims[VICTIMS];
     nova_word ping, pong, timed, nap, freed; /* semaphores */
     volatile nova_word pings, pongs, pong_stop, ups, downs, timeouts;
-    volatile nova_word called, refused, created, recalled, faults;
+    volatile nova_word called, refused, created, recalled, moves, faults;
 };
 
 /* What a run leaves out, to find out what a failure depends on: words no-NAME of the command line. */
@@ -62,7 +64,7 @@ extern struct leave_out leave_out;
 
 extern struct cpu_state states[CPUS_MAX];
 extern unsigned cpus;
-extern volatile int stop;
+extern volatile int started, stop; /* all stable threads exist; all are to end */
 extern nova_word finished;
 extern volatile nova_word failures;
 
@@ -81,14 +83,21 @@ enum nova_status server_create(struct server *server, unsigned cpu);
 /* Event base for ECs of a CPU. */
 nova_word events_of(unsigned cpu);
 
+/* Portal entry for recall events (main.c); id: index of the CPU. */
+void recall_event(void);
+
 /* What the stable threads do (roles.c). */
 void role_caller(void *actor);
+void role_mover(void *actor);
 void role_ping(void *actor);
 void role_pong(void *actor);
 void role_waiter(void *actor);
 void role_churner(void *actor);
 void role_recaller(void *actor);
 void role_victim(void *actor);
+
+/* The portals of a mover's events lead to the handler of this CPU (index) from now on; its OOM portal, too. */
+enum nova_status mover_portals(struct actor *actor, unsigned index);
 
 /* Starts an actor's thread on a CPU. */
 enum nova_status actor_start(struct actor *actor, unsigned cpu, void (*role)(void *), unsigned priority);
