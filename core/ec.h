@@ -26,6 +26,9 @@ enum ec_todo {
     TODO_RECEIVE    /* a handler that was called: move the rest of the message's typed items */
 };
 
+/* Where 'blocked' is in struct ec's 'condition': bits. */
+enum { CONDITION_BLOCKED = 56 };
+
 /* What a blocked EC waits for: decides how it goes on. */
 enum ec_wait {
     WAIT_DOWN,  /* semaphore down: gets a status */
@@ -58,10 +61,7 @@ struct ec {
                 uint32_t unfinished;
             };
         };
-        struct {
-            uint32_t involved; /* the first four; may be busy alone in who waits for a plain call */
-            uint32_t unfinished_too;
-        };
+        uint32_t involved; /* the first four; at most 'busy' in who waits for a plain call */
         uint64_t condition;
     };
     uint8_t kind; /* enum ec_kind */
@@ -124,6 +124,8 @@ struct ec {
 };
 
 /* ec_moved_type: of a thread that has moved on; what still names it names nothing that a hypercall could use. */
+_Static_assert(offsetof(struct ec, blocked) - offsetof(struct ec, condition) == CONDITION_BLOCKED / 8, "the last byte");
+
 extern const struct object_type ec_type, ec_moved_type;
 
 /* What runs virtual CPUs; 0 = nothing. Set before the first EC is made. */

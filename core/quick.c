@@ -22,8 +22,10 @@ KERNEL_QUICK word kernel_quick_up(word arg1, word arg2, struct cpu *cpu)
 {
     (void)arg2;
     struct semaphore *semaphore = QUICK_FIND(semaphore, cpu, arg1, NOVA_SM_UP_PERM);
-    if (!semaphore || !wait_queue_try_plain(&semaphore->queue))
+    if (!semaphore)
         return KERNEL_SLOW;
+    if (!wait_queue_try_plain(&semaphore->queue))
+        return (word)semaphore;
     /* Nobody waits, and there is no signal. */
     if (__builtin_expect(++semaphore->counter == 0, 0))
         semaphore->counter = ~(word)0;
@@ -35,11 +37,13 @@ KERNEL_QUICK word kernel_quick_down(word arg1, word arg2, struct cpu *cpu)
 {
     (void)arg2;
     struct semaphore *semaphore = QUICK_FIND(semaphore, cpu, arg1, NOVA_SM_DOWN_PERM);
-    if (!semaphore || arg1 & NOVA_SM_ZERO << 4 || !wait_queue_try_plain(&semaphore->queue))
+    if (!semaphore || arg1 & NOVA_SM_ZERO << 4)
         return KERNEL_SLOW;
+    if (!wait_queue_try_plain(&semaphore->queue))
+        return (word)semaphore;
     bool done = semaphore->counter;
     if (__builtin_expect(done, 1))
         semaphore->counter--;
     spin_unlock(&semaphore->queue.lock);
-    return done ? NOVA_SUCCESS : KERNEL_SLOW;
+    return __builtin_expect(done, 1) ? NOVA_SUCCESS : (word)semaphore;
 }

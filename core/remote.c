@@ -40,6 +40,7 @@ void remote_forget(struct cpu *cpu, struct sc *sc)
     object_unref(cpu, &sc->carried->object);
     object_unref(cpu, &sc->start->object);
     sc->carried = 0;
+    sc->visits = false;
     sc->start = sc->ec;
 }
 
@@ -51,6 +52,7 @@ bool remote_follow(struct cpu *cpu, struct sc *sc, struct ec *caller)
     object_ref(&caller->object); /* it has its own one until it leaves the chain, which is on this CPU */
     remote_forget(cpu, sc);
     sc->carried = caller;
+    sc->visits = true;
     sc->start = callee;
     sc_send(cpu, sc, callee->cpu);
     return true;

@@ -31,12 +31,16 @@ struct sc {
     uint64_t time_read;     /* what sc_ctrl has told of it */
     uint8_t priority;
     uint8_t state; /* enum sc_state */
-    bool to_tail;  /* yields its turn */
-    bool dead;     /* no capability names it any more */
-
-    /* Of a virtual CPU, whose clock stands still while it is ready but does not run: */
-    bool stops_clock;
-    uint64_t ready_since, waited; /* TSC when it became ready, ticks spent so */
+    union {
+        struct {
+            bool to_tail;     /* yields its turn */
+            bool dead;        /* no capability names it any more; set from any CPU */
+            bool stops_clock; /* of a virtual CPU, whose clock stands still while it is ready but does not run */
+            bool visits;      /* 'carried' is set */
+        };
+        uint32_t special; /* all that at once: 0 = there is nothing but time to be looked after */
+    };
+    uint64_t ready_since, waited; /* if it stops a clock: TSC when it became ready, ticks spent so */
 
     /* A call to another CPU, see remote.h. */
     uint8_t hops;       /* CPUs that it has gone to as a helper since it was home */

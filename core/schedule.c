@@ -6,40 +6,10 @@
 #include "core/schedule.h"
 
 #include "core/lib/assert.h"
-#include "core/lib/bits.h"
-
-enum { WORD_BITS = 8 * sizeof(word) };
+#include "core/run_queue.h"
 
 /* What waking one costs, roughly. */
 enum { WAKE_WORK = 80 };
-
-static void ready_put(struct cpu *cpu, struct sc *sc, bool tail)
-{
-    struct list *queue = &cpu->ready[sc->priority];
-    sc->state = SC_READY;
-    if (sc->stops_clock)
-        sc->ready_since = time_now();
-    if (tail)
-        list_append(queue, &sc->link);
-    else
-        list_prepend(queue, &sc->link);
-    cpu->ready_bits[sc->priority / WORD_BITS] |= (word)1 << sc->priority % WORD_BITS;
-}
-
-static void ready_take(struct cpu *cpu, struct sc *sc)
-{
-    list_remove(&sc->link);
-    if (list_empty(&cpu->ready[sc->priority]))
-        cpu->ready_bits[sc->priority / WORD_BITS] &= ~((word)1 << sc->priority % WORD_BITS);
-}
-
-static struct sc *ready_first(struct cpu *cpu)
-{
-    for (unsigned i = PRIORITIES / WORD_BITS; i-- > 0;)
-        if (cpu->ready_bits[i])
-            return CONTAINER(cpu->ready[i * WORD_BITS + bit_highest(cpu->ready_bits[i])].next, struct sc, link);
-    return 0;
-}
 
 static void sc_drop(struct cpu *cpu, struct sc *sc)
 {
@@ -113,62 +83,29 @@ bool schedule_remove(struct cpu *cpu, struct sc *sc, enum sc_state state)
     return !dead;
 }
 
-/* Inline: it is part of every switch. */
-static inline uint64_t charge(struct cpu *cpu)
+uint64_t schedule_charge(struct cpu *cpu)
 {
-    struct sc *sc = cpu->sc;
-    uint64_t now = time_now(), used = now - cpu->slice_start;
-    if (sc->carried)
-        cpu->visitor_time += used;
-    else
-        sc->time += used;
-    sc->left -= used < sc->left ? used : sc->left;
-    cpu->slice_start = now;
+    uint64_t now = time_now();
+    charge(cpu, now);
     return now;
 }
-
-uint64_t schedule_charge(struct cpu *cpu) { return charge(cpu); }
 
 void schedule_pick(struct cpu *cpu)
 {
     struct sc *old = cpu->sc;
-    uint64_t now = charge(cpu);
+    uint64_t now = schedule_charge(cpu);
     if (old->state == SC_RUNNING && old != cpu->idle_sc) {
-        bool spent = old->left == 0;
-        if (spent)
-            old->left = old->quantum;
         if (old->dead)
             sc_drop(cpu, old);
         else
-            ready_put(cpu, old, spent || old->to_tail);
-        old->to_tail = false;
+            ready_put_back(cpu, old);
     }
     struct sc *next = ready_first(cpu);
     if (next)
         ready_take(cpu, next);
     else
         next = cpu->idle_sc;
-    if (next->stops_clock)
-        next->waited += now - next->ready_since;
-    if (!next->left)
-        next->left = next->quantum;
-    next->state = SC_RUNNING;
-    cpu->sc = next;
-    schedule_timer(cpu);
-}
-
-void schedule_timer(struct cpu *cpu)
-{
-    uint64_t deadline = ~(uint64_t)0;
-    if (cpu->sc != cpu->idle_sc)
-        deadline = cpu->slice_start + cpu->sc->left;
-    struct treap *first = treap_first(cpu->timeouts);
-    if (first && first->key < deadline)
-        deadline = first->key;
-    if (deadline == cpu->timer_deadline)
-        return;
-    cpu->timer_deadline = deadline;
-    timer_set(deadline);
+    sc_run(cpu, next, now);
 }
 
 uint64_t schedule_time(const struct cpu *cpu, const struct sc *sc)

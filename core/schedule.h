@@ -29,9 +29,6 @@ uint64_t schedule_charge(struct cpu *cpu);
 /* Charges the running SC and gives the CPU to the first ready one, or to the idle SC. */
 void schedule_pick(struct cpu *cpu);
 
-/* Sets the timer to the end of the slice or the first timeout, whatever comes first. */
-void schedule_timer(struct cpu *cpu);
-
 /* TSC ticks that an SC has consumed, including the running slice if it runs on this CPU. */
 uint64_t schedule_time(const struct cpu *cpu, const struct sc *sc);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The first timeout of the tree decides what the timer is set to; see schedule_timer.
+ * The first timeout of the tree decides what the timer is set to; see run_queue.h.
  */
 #include "core/timeout.h"
 

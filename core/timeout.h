@@ -13,7 +13,7 @@ struct timeout {
     void (*fire)(struct cpu *cpu, struct timeout *timeout);
 };
 
-/* fire is called when the deadline (TSC) has passed; the caller updates the timer with schedule_timer. */
+/* fire is called when the deadline (TSC) has passed; the timer is updated when an SC is picked next. */
 void timeout_arm(struct cpu *cpu, struct timeout *timeout, uint64_t deadline);
 void timeout_cancel(struct cpu *cpu, struct timeout *timeout);
 

@@ -36,6 +36,14 @@ static inline bool wait_queue_try_plain(struct wait_queue *queue)
     return __atomic_compare_exchange_n(&queue->state, &expected, locked.state, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
+/* Takes the lock if it is free, and the queue alive and nothing special; there may be somebody in it. */
+static inline bool wait_queue_try_alive(struct wait_queue *queue)
+{
+    static const struct wait_queue filled = {.filled = true}, taken = {.lock = {1}};
+    uint32_t expected = __atomic_load_n(&queue->state, __ATOMIC_RELAXED) & filled.state;
+    return __atomic_compare_exchange_n(&queue->state, &expected, expected | taken.state, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
 /* Members of the list come and go by these two. Under the lock. */
 static inline void wait_queue_append(struct wait_queue *queue, struct list *link)
 {

@@ -170,10 +170,16 @@ static struct frame *enter_hypercall(struct hosted_cpu *cpu)
     case NOVA_SM_CTRL | NOVA_SM_UP << 4: status = kernel_quick_up(arg1, frame->arg[1], cpu->core); break;
     case NOVA_SM_CTRL | NOVA_SM_DOWN << 4: status = kernel_quick_down(arg1, frame->arg[1], cpu->core); break;
     }
-    if (status != KERNEL_SLOW) {
+    if (status < KERNEL_SLOW) {
         frame->arg[0] = status;
         return frame;
     }
+    if ((arg1 & 31) == (NOVA_SM_CTRL | NOVA_SM_UP << 4) && time % 8)
+        next = kernel_up(cpu->core, time, status);
+    else if ((arg1 & 31) == (NOVA_SM_CTRL | NOVA_SM_DOWN << 4) && time % 8)
+        next = kernel_down(cpu->core, time, status);
+    if (next && (arg1 & 15) == NOVA_SM_CTRL)
+        return next;
     if (next && next->resume != RESUME_HYPERCALL)
         contract_broken("CPU %u is to return fast to frame %p with resume = %u", index_of(cpu), (void *)next, next->resume);
     return next ? next : kernel_hypercall(cpu->core);

@@ -68,7 +68,7 @@ ways:
     mov 16+CPU_CORE(%esp), %ecx
     call \function
     cmp $KERNEL_SLOW, %eax
-    je quick_failed
+    jae 1f
     pop %ecx
     pop %ecx
     pop %edx
@@ -78,19 +78,42 @@ ways:
     sysexit
     .endm
 
+    /* As for kernel_call, with what was found; what it returns is resumed in its own way, with every register. */
+    .macro switch function
+1:
+    mov %eax, %edx
+    pop %eax
+    save_all
+    push %edx
+    rdtsc
+    mov %edx, %ecx
+    mov %eax, %edx
+    mov 4+CPU_CORE(%esp), %eax
+    call \function
+    test %eax, %eax
+    jnz resume
+    jmp switch_failed
+    .endm
+
     .balign 16
 way_up:
     quick kernel_quick_up
+    switch kernel_up
     .balign 16
 way_down:
     quick kernel_quick_down
+    switch kernel_down
     .balign 16
 way_pt_ctrl:
     quick kernel_quick_pt_ctrl
-
-quick_failed:
+1:
     pop %eax
     jmp way_slow
+
+switch_failed:
+    mov 4+CPU_CORE(%esp), %eax
+    call kernel_hypercall
+    jmp resume
 
     /* It is done, but the thread would go on where user mode ends. */
 quick_limit:

@@ -64,8 +64,8 @@ ways:
     mov %gs:CPU_SELF, %rsp
     mov %gs:CPU_CORE, %rdx
     call \function
-    cmp $KERNEL_SLOW, %eax
-    je quick_failed
+    cmp $KERNEL_SLOW, %rax
+    jae 1f
     mov %eax, %edi
     mov %gs:CPU_FRAME, %rax
     mov FRAME_IP(%rax), %rcx
@@ -78,22 +78,57 @@ ways:
     sysretq
     .endm
 
+    /* What "quick" has left is saved, too. Then as for kernel_call, with what was found; what it returns is resumed in its own way, with every register. */
+    .macro switch function
+1:
+    mov %gs:CPU_FRAME, %rcx
+    mov %gs:CPU_SCRATCH, %rdx
+    mov %rdx, FRAME_SP(%rcx)
+    mov %r11, FRAME_FLAGS(%rcx)
+    mov %rsi, FRAME_SI(%rcx)
+    mov %r8, FRAME_R8(%rcx)
+    mov %rbx, FRAME_BX(%rcx)
+    mov %rbp, FRAME_BP(%rcx)
+    mov %r9, FRAME_R9(%rcx)
+    mov %r10, FRAME_R10(%rcx)
+    mov %r12, FRAME_R12(%rcx)
+    mov %r13, FRAME_R13(%rcx)
+    mov %r14, FRAME_R14(%rcx)
+    mov %r15, FRAME_R15(%rcx)
+    mov %rax, %rcx
+    mov CPU_CORE(%rsp), %rdi
+    rdtsc
+    shl $32, %rdx
+    lea (%rax, %rdx), %rsi
+    mov %rcx, %rdx
+    call \function
+    test %rax, %rax
+    jnz resume_frame
+    jmp switch_failed
+    .endm
+
     .balign 16
 way_up:
     quick kernel_quick_up
+    switch kernel_up
     .balign 16
 way_down:
     quick kernel_quick_down
+    switch kernel_down
     .balign 16
 way_pt_ctrl:
     quick kernel_quick_pt_ctrl
-
-quick_failed:
+1:
     mov %gs:CPU_FRAME, %rsp
     mov FRAME_DI(%rsp), %rdi
     mov FRAME_DX(%rsp), %rdx
     mov FRAME_IP(%rsp), %rcx
     jmp way_slow
+
+switch_failed:
+    mov CPU_CORE(%rsp), %rdi
+    call kernel_hypercall
+    jmp resume
 
     /* It is done, but the thread would go on where user mode ends. */
 quick_limit:
@@ -204,6 +239,7 @@ words_copy:
 resume:
     test %rax, %rax
     jz window
+resume_frame:
     mov %rax, %gs:CPU_FRAME
     movzbl FRAME_RESUME(%rax), %ecx
     cmp $RESUME_FULL, %ecx
