@@ -6,6 +6,7 @@
 
 #include "core/lib/assert.h"
 #include "core/lib/bits.h"
+#include "core/lib/string.h"
 #include "core/page_alloc.h"
 
 enum { OTHER_VIEWS = MAPPING_GUEST | MAPPING_DEVICE };
@@ -79,8 +80,7 @@ static bool bitmap_prepare(struct range_space *space, const uint8_t **place, uns
     word *bitmap = account_page_alloc(space->space.account, order);
     if (!bitmap)
         return false;
-    for (size_t i = 0; i < (PAGE_SIZE << order) / sizeof(word); i++)
-        bitmap[i] = ~(word)0;
+    memset(bitmap, ~0, PAGE_SIZE << order);
     __atomic_store_n(place, (const uint8_t *)bitmap, __ATOMIC_RELEASE);
     return true;
 }

@@ -461,36 +461,47 @@ struct mmu_leaf mmu_guest_find(const struct mmu *mmu, word page) { return leaf_f
 
 word mmu_guest_generation(const struct mmu *mmu) { return __atomic_load_n(&mmu->port[PORT_GUEST_GENERATION], __ATOMIC_ACQUIRE); }
 
+/* What one go may do yet: pages to collect, and tables of tables to look through; the way down to the first one takes two. */
+struct collection {
+    struct page_reserve *pages;
+    unsigned left, scans;
+};
+enum { SCANS = 3 };
+
 /*
  * Collects what hangs below the first 'entries' entries of a table, deepest first, so that an interrupted collection finds the rest
  * again.
  */
-static SELDOM bool collect(uint64_t *table, unsigned level, unsigned entries, struct page_reserve *pages, unsigned *left)
+static SELDOM bool collect(uint64_t *table, unsigned level, unsigned entries, struct collection *go)
 {
     for (unsigned i = 0; i < entries; i++) {
-        if (!(table[i] & ENTRY_PRESENT) || table[i] & ENTRY_LARGE)
+        uint64_t entry = table[i];
+        if (!entry)
+            continue; /* as most are */
+        if ((entry & (ENTRY_PRESENT | ENTRY_LARGE)) != ENTRY_PRESENT)
             continue;
-        uint64_t *child = table_of(table[i]);
-        if (level > 2 && !collect(child, level - 1, TABLE_ENTRIES, pages, left))
+        uint64_t *child = table_of(entry);
+        if (level > 2 && (!go->scans-- || !collect(child, level - 1, TABLE_ENTRIES, go)))
             return false;
-        if (!*left)
+        if (!go->left)
             return false;
-        --*left;
+        go->left--;
         table[i] = 0;
-        page_reserve_put(pages, child);
+        page_reserve_put(go->pages, child);
     }
     return true;
 }
 
 bool mmu_fini(struct mmu *mmu, struct page_reserve *pages, unsigned max)
 {
+    struct collection go = {pages, max, SCANS};
     for (unsigned view = 0; view < MMU_VIEWS; view++) {
         if (!mmu->root[view])
             continue;
         uint64_t *root = phys_to_virt(mmu->root[view]);
-        if (!collect(root, levels(view), view == MMU_HOST ? ROOT_USER_ENTRIES : TABLE_ENTRIES, pages, &max) || !max)
+        if (!collect(root, levels(view), view == MMU_HOST ? ROOT_USER_ENTRIES : TABLE_ENTRIES, &go) || !go.left)
             return false;
-        max--;
+        go.left--;
         page_reserve_put(pages, root);
         mmu->root[view] = 0;
     }
