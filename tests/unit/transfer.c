@@ -86,13 +86,17 @@ static void destroy(word selector)
 static void handler_is_available(void)
 {
     CHECK_EQ(running(0), 0);
-    utcb_at(0, NOVA_ROOT_UTCB_ADDRESS)->items = nova_items(1, 0);
-    utcb_at(0, NOVA_ROOT_UTCB_ADDRESS)->mr[0] = 0x88;
+    struct nova_utcb *mine = utcb_at(0, NOVA_ROOT_UTCB_ADDRESS);
+    mine->items = nova_items(1, 1);
+    mine->mr[0] = 0x88;
+    *nova_item(mine, 0) = (struct nova_item){nova_crd(NOVA_CRD_MEM, SOURCE + 2, 0, 3), nova_control(NOVA_ITEM_DELEGATE, 0x90)};
     call(0, PORTAL, 0);
     go_on();
     CHECK(in_handler());
-    CHECK_EQ(utcb_at(0, CALLEE_UTCB)->items, nova_items(1, 0));
-    CHECK_EQ(utcb_at(0, CALLEE_UTCB)->mr[0], 0x88);
+    struct nova_utcb *its = utcb_at(0, CALLEE_UTCB);
+    CHECK_EQ(its->items, nova_items(1, 1));
+    CHECK_EQ(its->mr[0], 0x88);
+    CHECK(user_pointer(0, 0x90 << 12, MMU_READ | MMU_WRITE) == machine_memory((SOURCE + 2) << 12));
     utcb_at(0, CALLEE_UTCB)->items = 0;
     CHECK_EQ(reply(0, 0), BLOCKED);
     CHECK_EQ(running(0), 0);
@@ -151,6 +155,8 @@ TEST(long_message_and_too_little_memory)
     CHECK_EQ(call(0, PORTAL, 0), NOVA_QUO_OOM);
     CHECK_EQ(running(0), 1);
     revoke(1, nova_crd(NOVA_CRD_OBJ, THREAD, 1, NOVA_PERM_ALL), NOVA_REVOKE_SELF, 0, 0);
+    CHECK_EQ(running(0), 0);
+    CHECK_EQ(hypercall(0, nova_arg1(NOVA_PD_CTRL, NOVA_PD_QUOTA_MOVE, SEL_PD), PD, 20, 0, 0), NOVA_SUCCESS);
     handler_is_available();
 }
 
