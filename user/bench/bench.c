@@ -76,6 +76,7 @@ void nova_main(const struct nova_hip *hip, unsigned cpu)
     bench_memory();
     bench_objects();
     bench_cross_cpu();
+    bench_vm();
     nova_printf("# bench: done, %u failed\n", failures);
     nova_emulator_exit(failures ? 1 : 0x10);
 }

@@ -55,5 +55,6 @@ void bench_calls(void);
 void bench_memory(void);
 void bench_objects(void);
 void bench_cross_cpu(void);
+void bench_vm(void);
 
 #endif
