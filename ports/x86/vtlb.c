@@ -86,7 +86,10 @@ static uint64_t shadow_entry(const struct vtlb *vtlb, const struct vtlb_page *pa
 {
     bool writable = page->writable && page->dirty, user = page->user, execute = page->execute;
     if (access & FAULT_WRITE && !page->writable) {
-        /* Write protection is off for the guest's kernel, but never for the hardware: its user mode must not get in now. */
+        /*
+         * Write protection is off for the guest's kernel, but never for the hardware: its user mode must not get in now. (SMAP does not see such a page
+         * any more: no system has SMAP on and write protection off.)
+         */
         writable = true;
         user = false;
         execute = execute && !(page->user && vtlb->cr4 & CR4_SMEP);

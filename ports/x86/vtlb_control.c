@@ -37,6 +37,8 @@ struct vtlb_hardware vtlb_hardware(const struct vtlb *vtlb)
     hardware.cr0 = (vtlb->cr0 & ~(CR0_NW | CR0_CD)) | CR0_PG | CR0_WP;
     hardware.cr3 = (word)virt_to_phys(vtlb->pool);
     hardware.cr4 = (vtlb->cr4 & ~CR4_PGE) | CR4_PAE;
+    if (!vtlb_paging(vtlb))
+        hardware.cr4 &= ~(CR4_SMEP | CR4_SMAP); /* all pages are the user's then */
     hardware.efer = vtlb->efer & ~(EFER_LME | EFER_LMA | EFER_NXE);
     hardware.efer |= (entry_no_execute ? EFER_NXE : 0) | (vtlb_long(vtlb) ? EFER_LME | EFER_LMA : 0);
     return hardware;

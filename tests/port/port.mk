@@ -4,7 +4,7 @@
 # ports/hosted/rules.mk includes this.
 
 PORT_FLAGS := -std=gnu11 -g -O1 $(WARN) -I$(TOP) -I$(TOP)/include -DNOVA_CPUS=$(CPUS) -DDEBUG -include $(TOP)/tests/port/fake.h
-PORT_TESTS := $(foreach bits,64 32,$(OUT)/test/mmu$(bits) $(OUT)/test/fpu$(bits))
+PORT_TESTS := $(foreach bits,64 32,$(OUT)/test/mmu$(bits) $(OUT)/test/fpu$(bits) $(OUT)/test/vtlb$(bits))
 TEST_PROGRAMS += $(PORT_TESTS)
 
 PORT_HEADERS := $(addprefix $(TOP)/,$(call find,tests/port/*.h ports/x86/*.h hal/*.h core/lib/*.h))
@@ -19,3 +19,10 @@ $(OUT)/test/fpu%: tests/port/fpu.c ports/x86/fpu.c $(PORT_HEADERS) $(FLAGS)
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -m$* $(PORT_FLAGS) -mgeneral-regs-only -I$(TOP)/ports/x86_$* -o $@ $(TOP)/tests/port/fpu.c
+
+# The vTLB touches no register: nothing to replace.
+VTLB_FILES := $(addprefix $(TOP)/ports/x86/,vtlb.c vtlb_walk.c vtlb_control.c)
+$(OUT)/test/vtlb%: tests/port/vtlb.c $(VTLB_FILES) $(PORT_HEADERS) $(FLAGS)
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -m$* $(filter-out -include %/fake.h,$(PORT_FLAGS)) $(SANITIZE) -I$(TOP)/ports/x86_$* -o $@ $(TOP)/tests/port/vtlb.c $(VTLB_FILES)
