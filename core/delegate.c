@@ -195,6 +195,20 @@ static unsigned ranges_delegate(struct transfer_order *order, struct range_space
     return status;
 }
 
+/* Where the part of physical memory ends, at 'end' at the latest, that begins at a page and is hidden from root as a whole or not at all. */
+static inline word memory_part(word at, word end, bool *hidden)
+{
+    paddr_t place = (paddr_t)at << PAGE_BITS;
+    unsigned i = 0;
+    while (i < boot_info.hiddens && boot_info.hidden[i].end <= place)
+        i++;
+    *hidden = i < boot_info.hiddens && boot_info.hidden[i].begin <= place;
+    if (i == boot_info.hiddens)
+        return end;
+    uint64_t edge = (*hidden ? boot_info.hidden[i].end : boot_info.hidden[i].begin) >> PAGE_BITS;
+    return edge < end ? (word)edge : end;
+}
+
 /* Physical memory and ports that no PD holds: everything but the hidden ranges, one tree for each part. */
 static unsigned ranges_from_kernel(struct transfer_order *order, struct range_space *to, const struct piece *whole)
 {
@@ -202,18 +216,8 @@ static unsigned ranges_from_kernel(struct transfer_order *order, struct range_sp
     word at = whole->source + order->at, end = whole->source + whole->count;
     unsigned status = NOVA_SUCCESS;
     while (at < end && status == NOVA_SUCCESS) {
-        word stop = end;
         bool hidden = false;
-        for (unsigned i = 0; memory && i < boot_info.hiddens; i++) {
-            uint64_t first = boot_info.hidden[i].begin >> PAGE_BITS, beyond = boot_info.hidden[i].end >> PAGE_BITS;
-            if (at >= first && at < beyond) {
-                hidden = true;
-                stop = beyond < end ? (word)beyond : end;
-                break;
-            }
-            if (first > at && first < stop)
-                stop = (word)first;
-        }
+        word stop = memory ? memory_part(at, end, &hidden) : end;
         struct piece part = {at, whole->target + (at - whole->source), stop - at, whole->mask, whole->flags, whole->type};
         word done = part.count;
         if (!hidden && whole->mask & 7) {
