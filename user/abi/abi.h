@@ -162,6 +162,7 @@ void test_ranges(void);
 void test_fpu_owner(void);
 void test_interrupt(void);
 void test_migrate(void);
+void test_rules(void);
 void test_msr(void);
 
 /* ---- assembly (x86_64/probe.S, x86_32/probe.S) ---- */

@@ -19,6 +19,7 @@ static enum nova_status assign(nova_word semaphore, nova_word device, unsigned c
 static void test_gsi_errors(void)
 {
     nova_word sm = new_semaphore(0), other_gsi = new_selector(), page = (nova_word)nova_allocate(NOVA_PAGE_SIZE, NOVA_PAGE_SIZE);
+    unsigned wrong = 0;
 
     nova_take_objects(nova_hip_cpus(nova_hip) + GSI + 1, other_gsi, 1);
     check("assign_gsi of an ordinary semaphore", assign(sm, 0, boot_cpu, NO_CHANGE), NOVA_BAD_CAP);
@@ -34,6 +35,19 @@ static void test_gsi_errors(void)
     check("assign_gsi: signal to an empty selector", assign(gsi, 0, boot_cpu, new_selector()), NOVA_BAD_CAP);
     check("assign_gsi: signal to another interrupt semaphore", assign(gsi, 0, boot_cpu, other_gsi), NOVA_BAD_CAP);
     check("assign_gsi: an address although it is a pin", assign(gsi, page, boot_cpu, NO_CHANGE), NOVA_BAD_DEV);
+    /* Every power of two and its neighbours as CPU, and as the semaphore to signal. */
+    for (unsigned bit = 0; bit < NOVA_WORD_BITS; bit++)
+        for (int around = -1; around <= 1; around++) {
+            nova_word value = ((nova_word)1 << bit) + (nova_word)around, there = 1;
+            struct nova_args args = {0, value, NO_CHANGE, 0};
+            if (value >= nova_hip_cpus(nova_hip) || !(nova_hip_cpu(nova_hip, (unsigned)value)->flags & NOVA_CPU_ONLINE))
+                wrong += nova_hypercall_args(nova_arg1(NOVA_ASSIGN_GSI, 0, gsi), &args) != NOVA_BAD_CPU;
+            if (value >= nova_hip->selectors || (!nova_lookup(object(value, 0), &there) && !there)) {
+                args = (struct nova_args){0, boot_cpu, value, 0};
+                wrong += nova_hypercall_args(nova_arg1(NOVA_ASSIGN_GSI, 0, gsi), &args) != NOVA_BAD_CAP;
+            }
+        }
+    check("assign_gsi: CPUs and semaphores at and beyond every limit", wrong, 0);
     drop(other_gsi, 0);
 }
 

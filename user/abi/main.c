@@ -194,6 +194,7 @@ void nova_main(const struct nova_hip *hip, unsigned cpu)
         test_cross();
         test_oom();
         test_migrate();
+        test_rules();
         test_msr();
     }
     nova_printf("1..%u\n", checks);

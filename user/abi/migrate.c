@@ -308,6 +308,28 @@ static void test_child(void)
 
 /* ---- what does not fit ---- */
 
+static nova_word limits_wrong;
+
+/* CPUs and CRDs at and beyond every limit: none of them fits. */
+static void refuse_limits(void)
+{
+    nova_word arg1 = nova_arg1(NOVA_EC_CTRL, NOVA_EC_MIGRATE, m.thread->ec);
+    for (unsigned bit = 0; bit < NOVA_WORD_BITS; bit++)
+        for (int around = -1; around <= 1; around++) {
+            nova_word value = ((nova_word)1 << bit) + (nova_word)around;
+            if (value >= nova_hip_cpus(nova_hip) || !(nova_hip_cpu(nova_hip, (unsigned)value)->flags & NOVA_CPU_ONLINE))
+                limits_wrong += nova_hypercall(arg1, value, objects(NAME, 0), 0, 0) != NOVA_BAD_PAR;
+            if (bit >= NOVA_WORD_BITS - 12)
+                continue;
+            for (unsigned type = 0; type < 4; type++)
+                for (unsigned order = 0; order < 32; order++)
+                    if (type != NOVA_CRD_OBJ || order)
+                        limits_wrong +=
+                            nova_hypercall(arg1, m.cpu[1], nova_crd(type, value, order, NOVA_PERM_ALL), 0, 0) != NOVA_BAD_PAR;
+            limits_wrong += nova_hypercall(arg1, m.cpu[1], nova_crd(NOVA_CRD_OBJ, value, 0, 0), 0, 0) != NOVA_BAD_PAR;
+        }
+}
+
 static void refused(struct nova_utcb *utcb)
 {
     nova_word crd = objects(NAME, 0), sc = m.thread->ec + 2, save = new_selector();
@@ -317,6 +339,7 @@ static void refused(struct nova_utcb *utcb)
     oom_set(1);
     m.status[i++] = nova_ec_migrate(m.thread->ec, nova_hip_cpus(nova_hip), crd);
     m.status[i++] = nova_ec_migrate(m.thread->ec, ~0u, crd);
+    refuse_limits();
     m.status[i++] = migrate(1, 0);
     m.status[i++] = migrate(1, nova_crd(NOVA_CRD_MEM, NAME, 0, NOVA_PERM_ALL));
     m.status[i++] = migrate(1, nova_crd(NOVA_CRD_PIO, NAME, 0, NOVA_PERM_ALL));
@@ -383,6 +406,7 @@ static void test_refused(void)
         nova_format(name, sizeof(name), "migrate, %s", names[i]);
         check(name, m.status[i], NOVA_BAD_PAR);
     }
+    check("migrate to CPUs and CRDs at and beyond every limit: BAD_PAR", limits_wrong, 0);
     check("migrate by an SC's selector", m.status[19], NOVA_BAD_CAP);
     check("nothing has happened: one event, here", m.events[0] << 4 | m.events[1], 0x10);
     check("nothing has happened: registers", m.stored.bx, m.sent.bx);

@@ -114,6 +114,17 @@ static void test_selectors(void)
     verdict("create_pd paid by");
     EACH(if (is_empty(v) || v >= nova_hip->selectors) judge(v, nova_create_ec(spare, v, boot_cpu, utcb, 0, 0, 0) == NOVA_BAD_CAP));
     verdict("create_ec paid by");
+    EACH(if (is_empty(v) || v >= nova_hip->selectors)
+             judge(v, nova_create_sc(spare, v, nova_hip->sel_exc + NOVA_ROOT_EC, nova_qpd(1, 1)) == NOVA_BAD_CAP));
+    verdict("create_sc paid by");
+    EACH(if (is_empty(v) || v >= nova_hip->selectors)
+             judge(v, nova_create_pt(spare, v, event_handler->ec, 0, 0x1000) == NOVA_BAD_CAP));
+    verdict("create_pt paid by");
+    EACH(if (is_empty(v) || v >= nova_hip->selectors) judge(v, nova_create_sm(spare, v, 1) == NOVA_BAD_CAP));
+    verdict("create_sm paid by");
+    EACH(if (is_empty(v) || v >= nova_hip->selectors)
+             judge(v, nova_sc_ec_time(nova_hip->sel_exc + NOVA_ROOT_SC, v, &us, &us) == NOVA_BAD_CAP));
+    verdict("sc_ctrl 3 with an EC");
     EACH(if (is_empty(v) || v >= nova_hip->selectors) judge(v, nova_create_sc(spare, nova_pd, v, nova_qpd(1, 1)) == NOVA_BAD_CAP));
     verdict("create_sc for");
     EACH(if (is_empty(v) || v >= nova_hip->selectors) judge(v, nova_create_pt(spare, nova_pd, v, 0, 0x1000) == NOVA_BAD_CAP));
@@ -151,8 +162,15 @@ static void test_numbers(void)
     verdict("UTCB addresses that are not the user's: BAD_PAR");
     check("a local EC with UTCB address 0", nova_create_ec(spare, nova_pd, boot_cpu, 0, 0, 0, 0) != NOVA_SUCCESS, 1);
 
+    values_make(WIDE, NOVA_USER_LIMIT, nova_hip->selectors);
+    EACH(judge(v, nova_create_ec(spare, nova_pd, boot_cpu, utcb, v, values[count - 1 - i_], 0) == NOVA_SUCCESS); drop(spare, 0));
+    verdict("any SP and event base: SUCCESS");
+
     section("6.create_pt");
     values_make(WIDE, NOVA_USER_LIMIT, 0);
+    EACH(judge(v, nova_create_pt(spare, nova_pd, event_handler->ec, v, 0x1000) == NOVA_SUCCESS);
+         judge(v, nova_pt_ctrl(spare, v) == NOVA_SUCCESS); drop(spare, 0));
+    verdict("any MTD and id: SUCCESS");
     EACH(if (v >= NOVA_USER_LIMIT) judge(v, nova_create_pt(spare, nova_pd, event_handler->ec, 0, v) == NOVA_BAD_PAR));
     verdict("entry IPs that are not the user's: BAD_PAR");
 
