@@ -78,8 +78,8 @@ static void back(struct nova_utcb *utcb)
 {
     portals_set(0);
     oom_set(0);
+    m.action[0] = step_over; /* before: the thread may be there at once */
     m.status[1] = migrate(0, objects(NAME, 0));
-    m.action[0] = step_over;
     spoil(utcb);
 }
 
