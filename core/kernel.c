@@ -130,10 +130,7 @@ static inline struct frame *any_hypercall(struct cpu *cpu, struct ec *ec)
         arg[0] = outcome;
     else
         hypercall_finish(cpu, ec, outcome);
-    if (__builtin_expect(
-            (cpu->pending | __atomic_load_n(&cpu->posted, __ATOMIC_RELAXED) | ec->unfinished) == 0 && cpu->current == ec, 1))
-        return &ec->frame;
-    return leave_slowly(cpu);
+    return kernel_leave(cpu);
 }
 
 struct frame *kernel_hypercall(struct cpu *cpu) { return any_hypercall(cpu, cpu->current); }
