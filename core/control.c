@@ -20,10 +20,10 @@ static void time_store(uint64_t ticks, word *high, word *low)
 }
 
 /* Execution time of an EC so far; it counts as read. */
-static uint64_t ec_time(struct ec *ec) { return ec->time_read = ec_time_used(ec); }
+static uint64_t ec_time(struct ec *ec) { return ec->time_read = time_used(&ec->time); }
 
 /* Time of an SC so far; it counts as read. */
-static uint64_t sc_time(struct cpu *cpu, struct sc *sc) { return sc->time_read = schedule_time(cpu, sc); }
+static uint64_t sc_time(struct sc *sc) { return sc->time_read = time_used(&sc->time); }
 
 /* General registers, SP, IP and flags of another thread into the caller's UTCB; for one inside a hypercall what it returns to. */
 static unsigned ec_fetch(struct ec *ec, struct ec *target)
@@ -149,7 +149,7 @@ __attribute__((cold)) unsigned hypercall_ec_ctrl(struct cpu *cpu, struct ec *ec,
             return NOVA_BAD_CAP;
         return ec_recall(cpu, ec, target, arg[1] == 1);
     case NOVA_EC_YIELD:
-        cpu->sc->left = 0;
+        cpu->slice_end = 0;
         cpu->pending |= PENDING_SCHEDULE;
         return NOVA_SUCCESS;
     case NOVA_EC_HELP:
@@ -186,7 +186,7 @@ __attribute__((cold)) unsigned hypercall_ec_ctrl(struct cpu *cpu, struct ec *ec,
 static unsigned sc_ctrl_idle(const struct cpu *of, unsigned operation, word *arg)
 {
     switch (operation) {
-    case SC_VISITORS: time_store(of->visitor_time, &arg[1], &arg[2]); return NOVA_SUCCESS;
+    case SC_VISITORS: time_store(time_used(&of->visitor_time), &arg[1], &arg[2]); return NOVA_SUCCESS;
     case SC_GONE_BOTH: time_store(of->gone_ec_time, &arg[3], &arg[4]); /* fall through */
     case SC_GONE: time_store(of->gone_sc_time, &arg[1], &arg[2]); return NOVA_SUCCESS;
     default: return NOVA_BAD_PAR;
@@ -195,6 +195,7 @@ static unsigned sc_ctrl_idle(const struct cpu *of, unsigned operation, word *arg
 
 unsigned hypercall_sc_ctrl(struct cpu *cpu, struct ec *ec, word *arg)
 {
+    (void)cpu;
     unsigned operation = arg_flags(arg);
     struct sc *sc = find_moving(ec, arg_selector(arg), &sc_type, NOVA_SC_CTRL_PERM, offsetof(struct sc, object));
     if (!sc)
@@ -208,7 +209,7 @@ unsigned hypercall_sc_ctrl(struct cpu *cpu, struct ec *ec, word *arg)
         time_store(ec_time(target), &arg[3], &arg[4]);
     } else if (operation != SC_TIME)
         return NOVA_BAD_PAR;
-    time_store(sc_time(cpu, sc), &arg[1], &arg[2]);
+    time_store(sc_time(sc), &arg[1], &arg[2]);
     return NOVA_SUCCESS;
 }
 

@@ -54,8 +54,8 @@ struct cpu {
     /* schedule */
     struct list ready[PRIORITIES];
     word ready_bits[PRIORITIES / (8 * sizeof(word))];
-    uint64_t slice_start;  /* TSC when 'sc' got the CPU */
-    uint64_t visitor_time; /* TSC ticks spent in calls from other CPUs */
+    uint64_t slice_end;    /* TSC until which 'sc' may run */
+    uint64_t visitor_time; /* TSC ticks spent in calls from other CPUs; see time_used */
     struct spinlock gone_lock;
     uint64_t gone_sc_time, gone_ec_time; /* of what does not exist any more, and nobody had read: TSC ticks, under gone_lock */
     struct sc *idle_sc;
@@ -98,6 +98,20 @@ static inline bool cpu_work(struct cpu *cpu, unsigned instructions)
 {
     cpu->work += instructions;
     return cpu->work < WORK_MAX;
+}
+
+/*
+ * A time of an EC, of an SC or of visitors that may be counting: while it does, it is less by the TSC at which it began, which is below zero. Any CPU.
+ */
+static inline uint64_t time_used(const uint64_t *counter)
+{
+    const volatile uint64_t *time = counter;
+    uint64_t first, second;
+    do {
+        first = *time;
+        second = *time;
+    } while (first != second); /* not one half of each of two values */
+    return first >> 63 ? first + time_now() : first;
 }
 
 /* Adds what a dying SC or EC has left to tell. field: gone_sc_time or gone_ec_time of this CPU. */

@@ -26,8 +26,8 @@ enum ec_todo {
     TODO_RECEIVE    /* a handler that was called: move the rest of the message's typed items */
 };
 
-/* Where 'blocked' is in struct ec's 'condition': bits. */
-enum { CONDITION_BLOCKED = 56 };
+/* Where 'blocked' is in struct ec's 'unfinished': bits. */
+enum { UNFINISHED_BLOCKED = 24 };
 
 /* What a blocked EC waits for: decides how it goes on. */
 enum ec_wait {
@@ -118,13 +118,13 @@ struct ec {
 
     struct object *oom_portal; /* a reference, or 0 */
     word utcb_page;
-    uint64_t time; /* execution time, TSC ticks; while it runs, less the TSC when it began: that is below zero, see ec_time_used */
+    uint64_t time;       /* execution time, TSC ticks; see time_used */
     uint64_t time_read;  /* what ec_ctrl and sc_ctrl have told of it */
     struct list sibling; /* in pd->ecs */
 };
 
 /* ec_moved_type: of a thread that has moved on; what still names it names nothing that a hypercall could use. */
-_Static_assert(offsetof(struct ec, blocked) - offsetof(struct ec, condition) == CONDITION_BLOCKED / 8, "the last byte");
+_Static_assert(offsetof(struct ec, blocked) - offsetof(struct ec, unfinished) == UNFINISHED_BLOCKED / 8, "the last byte");
 
 extern const struct object_type ec_type, ec_moved_type;
 
@@ -199,18 +199,6 @@ static inline void vcpu_state_save(struct ec *ec, struct nova_state *state, word
     virtualization->save(&ec->frame, state, mtd, event);
     state->mtd = mtd;
     state->exit_reason = event;
-}
-
-/* Execution time so far, from any CPU. */
-static inline uint64_t ec_time_used(const struct ec *ec)
-{
-    const volatile uint64_t *time = &ec->time;
-    uint64_t first, second;
-    do {
-        first = *time;
-        second = *time;
-    } while (first != second); /* not one half of each of two values */
-    return first >> 63 ? first + time_now() : first;
 }
 
 /* Whether who waits for the reply to a call waits for more than a plain call on its CPU, or has more to do then than to return from it. */

@@ -10,7 +10,11 @@
 /* This SC runs a thread that has nothing but user code to run, as soon as it is not blocked. */
 static inline bool plain(const struct sc *sc, const struct ec *ec, bool blocked)
 {
-    return sc->start == ec && !GLANCE(sc->special) && GLANCE(ec->condition) == (blocked ? (uint64_t)1 << CONDITION_BLOCKED : 0);
+    uint32_t unfinished = blocked ? (uint32_t)1 << UNFINISHED_BLOCKED : 0;
+    if (sc->start != ec || GLANCE(sc->special))
+        return false;
+    return sizeof(word) == sizeof ec->condition ? GLANCE(ec->condition) == (uint64_t)unfinished << 32
+                                                : !GLANCE(ec->involved) && GLANCE(ec->unfinished) == unfinished;
 }
 
 /* What is not always needed. A function of its own that comes last, so that the others save no registers for it. */
@@ -27,7 +31,7 @@ static __attribute__((noinline)) struct frame *switch_rest(struct ec *to, struct
 /* The CPU goes on with another thread on an SC that has just left its queue. */
 static inline struct frame *switch_now(struct cpu *cpu, struct ec *from, struct ec *to, struct sc *sc, uint64_t now)
 {
-    bool timer = sc_run_plain(cpu, sc);
+    bool timer = sc_run_plain(cpu, sc, now);
     cpu->helping = false;
     cpu->current = to;
     ec_resume(cpu, from, to, now);
@@ -64,7 +68,8 @@ struct frame *kernel_up(struct cpu *cpu, uint64_t now, word found)
         ready_put(cpu, sc, true);
         return &ec->frame;
     }
-    charge(cpu, now);
+    old->time += now;
+    sc_left(cpu, old, now);
     ready_put_back_plain(cpu, old);
     return switch_now(cpu, ec, to, sc, now);
 general:
@@ -98,7 +103,8 @@ struct frame *kernel_down(struct cpu *cpu, uint64_t now, word found)
         ec->waiter.queue = 0;
     }
     spin_unlock(&semaphore->queue.lock);
-    charge(cpu, now);
+    old->time += now;
+    sc_left(cpu, old, now);
     old->state = SC_ASLEEP;
     list_append(&ec->sleepers, &old->link);
     ready_take(cpu, next);

@@ -7,6 +7,7 @@
 #include "core/event.h"
 #include "core/hypercall.h"
 #include "core/resume.h"
+#include "core/run_queue.h"
 #include "core/schedule.h"
 #include "core/shootdown.h"
 
@@ -180,8 +181,9 @@ struct mmu *kernel_current_mmu(struct cpu *cpu) { return &cpu->space->mmu; }
 
 struct frame *kernel_start(struct cpu *cpu)
 {
-    cpu->slice_start = time_now();
-    cpu->resumed->time -= cpu->slice_start;
+    uint64_t now = time_now();
+    cpu->resumed->time -= now;
+    sc_start(cpu, cpu->sc, now);
     space_enter(cpu, cpu->idle_ec->pd);
     cpu->pending |= PENDING_SCHEDULE;
     return kernel_leave(cpu);

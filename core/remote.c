@@ -26,6 +26,7 @@ static void sc_send(struct cpu *cpu, struct sc *sc, struct cpu *to)
 {
     if (!schedule_remove(cpu, sc, SC_MOVING))
         return; /* it has died: schedule has dropped it */
+    sc->visits = sc->carried != 0;
     sc->cpu = to;
     inbox_post(cpu, to, &sc->inbox);
 }
@@ -35,12 +36,9 @@ void remote_forget(struct cpu *cpu, struct sc *sc)
     list_remove(&sc->visit);
     if (!sc->carried)
         return;
-    if (cpu->sc == sc)
-        schedule_charge(cpu); /* as a visitor, which it is no longer */
     object_unref(cpu, &sc->carried->object);
     object_unref(cpu, &sc->start->object);
     sc->carried = 0;
-    sc->visits = false;
     sc->start = sc->ec;
 }
 
@@ -52,7 +50,6 @@ bool remote_follow(struct cpu *cpu, struct sc *sc, struct ec *caller)
     object_ref(&caller->object); /* it has its own one until it leaves the chain, which is on this CPU */
     remote_forget(cpu, sc);
     sc->carried = caller;
-    sc->visits = true;
     sc->start = callee;
     sc_send(cpu, sc, callee->cpu);
     return true;
@@ -86,9 +83,12 @@ static void sc_go_home(struct cpu *cpu, struct sc *sc)
 {
     remote_forget(cpu, sc);
     sc->hops = 0;
-    if (sc->ec->cpu != cpu)
+    if (sc->ec->cpu != cpu) {
         sc_send(cpu, sc, sc->ec->cpu);
-    else if (sc->state == SC_ASLEEP && schedule_remove(cpu, sc, SC_NEW))
+        return;
+    }
+    schedule_visits(cpu, sc, false);
+    if (sc->state == SC_ASLEEP && schedule_remove(cpu, sc, SC_NEW))
         schedule_ready(cpu, sc);
     else
         cpu->pending |= PENDING_CHECK;

@@ -33,9 +33,13 @@ static inline void ready_take(struct cpu *cpu, struct sc *sc)
 
 static inline struct sc *ready_first(struct cpu *cpu)
 {
+    const struct list *queue;
+#pragma GCC unroll 4
     for (unsigned i = PRIORITIES / WORD_BITS; i-- > 0;)
-        if (cpu->ready_bits[i])
-            return CONTAINER(cpu->ready[i * WORD_BITS + bit_highest(cpu->ready_bits[i])].next, struct sc, link);
+        if (cpu->ready_bits[i]) {
+            queue = &cpu->ready[i * WORD_BITS + bit_highest(cpu->ready_bits[i])];
+            return CONTAINER(queue->next, struct sc, link);
+        }
     return 0;
 }
 
@@ -52,17 +56,24 @@ static inline void ready_put_back(struct cpu *cpu, struct sc *sc)
     ready_put(cpu, sc, tail);
 }
 
-/* The running SC pays for its time so far. */
-static inline void charge(struct cpu *cpu, uint64_t now)
+static inline void sc_left(const struct cpu *cpu, struct sc *sc, uint64_t now)
 {
-    struct sc *sc = cpu->sc;
-    uint64_t used = now - cpu->slice_start;
-    if (__builtin_expect(sc->visits, 0))
-        cpu->visitor_time += used;
-    else
-        sc->time += used;
-    sc->left -= used < sc->left ? used : sc->left;
-    cpu->slice_start = now;
+    uint64_t left = cpu->slice_end - now;
+    sc->left = __builtin_expect(left >> 63, 0) ? 0 : left;
+}
+
+/* The running SC stops counting its time, or a visitor's, and keeps what is left of its slice. */
+static inline void sc_stop(struct cpu *cpu, struct sc *sc, uint64_t now)
+{
+    *(__builtin_expect(sc->visits, 0) ? &cpu->visitor_time : &sc->time) += now;
+    sc_left(cpu, sc, now);
+}
+
+/* It has the CPU from now on. */
+static inline void sc_start(struct cpu *cpu, struct sc *sc, uint64_t now)
+{
+    *(__builtin_expect(sc->visits, 0) ? &cpu->visitor_time : &sc->time) -= now;
+    cpu->slice_end = now + sc->left;
 }
 
 /*
@@ -73,7 +84,7 @@ static inline void timer_update(struct cpu *cpu)
 {
     uint64_t deadline = ~(uint64_t)0;
     if (cpu->sc != cpu->idle_sc)
-        deadline = cpu->slice_start + cpu->sc->left;
+        deadline = cpu->slice_end;
     if (cpu->timeouts) {
         uint64_t first = treap_first(cpu->timeouts)->key;
         if (first < deadline)
@@ -100,14 +111,16 @@ static inline void ready_put_back_plain(struct cpu *cpu, struct sc *sc)
 }
 
 /* It gets the CPU. False = the timer is to be looked at (timer_update). */
-static inline bool sc_run_plain(struct cpu *cpu, struct sc *sc)
+static inline bool sc_run_plain(struct cpu *cpu, struct sc *sc, uint64_t now)
 {
-    uint64_t left = sc->left;
-    if (__builtin_expect(!left, 0))
-        sc->left = left = sc->quantum;
+    sc->time -= now;
+    if (__builtin_expect(!sc->left, 0))
+        sc->left = sc->quantum;
+    uint64_t end = now + sc->left;
+    cpu->slice_end = end;
     sc->state = SC_RUNNING;
     cpu->sc = sc;
-    return !cpu->timeouts && cpu->slice_start + left >= cpu->timer_deadline;
+    return !cpu->timeouts && end >= cpu->timer_deadline;
 }
 
 /* An SC that is in no queue gets the CPU. */
@@ -117,6 +130,7 @@ static inline void sc_run(struct cpu *cpu, struct sc *sc, uint64_t now)
         sc->waited += now - sc->ready_since;
     if (!sc->left)
         sc->left = sc->quantum;
+    sc_start(cpu, sc, now);
     sc->state = SC_RUNNING;
     cpu->sc = sc;
     timer_update(cpu);

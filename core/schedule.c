@@ -83,17 +83,23 @@ bool schedule_remove(struct cpu *cpu, struct sc *sc, enum sc_state state)
     return !dead;
 }
 
-uint64_t schedule_charge(struct cpu *cpu)
+void schedule_visits(struct cpu *cpu, struct sc *sc, bool visits)
 {
+    if (cpu->sc != sc || sc->visits == visits) {
+        sc->visits = visits;
+        return;
+    }
     uint64_t now = time_now();
-    charge(cpu, now);
-    return now;
+    sc_stop(cpu, sc, now);
+    sc->visits = visits;
+    sc_start(cpu, sc, now);
 }
 
 void schedule_pick(struct cpu *cpu)
 {
     struct sc *old = cpu->sc;
-    uint64_t now = schedule_charge(cpu);
+    uint64_t now = time_now();
+    sc_stop(cpu, old, now);
     if (old->state == SC_RUNNING && old != cpu->idle_sc) {
         if (old->dead)
             sc_drop(cpu, old);
@@ -106,11 +112,4 @@ void schedule_pick(struct cpu *cpu)
     else
         next = cpu->idle_sc;
     sc_run(cpu, next, now);
-}
-
-uint64_t schedule_time(const struct cpu *cpu, const struct sc *sc)
-{
-    (void)cpu;
-    const struct cpu *on = sc->cpu;
-    return sc->time + (on->sc == sc && !sc->carried ? time_now() - on->slice_start : 0);
 }

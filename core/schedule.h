@@ -23,13 +23,10 @@ void schedule_arrive(struct cpu *cpu, struct sc *sc);
 /* Takes an SC out of whatever it is in here, with a new state; false = it was dead and has been dropped. If it was running, another one has been picked. */
 bool schedule_remove(struct cpu *cpu, struct sc *sc, enum sc_state state);
 
-/* Charges the running SC for its time so far, as a visitor's if it is one; returns the TSC. */
-uint64_t schedule_charge(struct cpu *cpu);
+/* Whether the time of an SC counts as a visitor's, from now on. */
+void schedule_visits(struct cpu *cpu, struct sc *sc, bool visits);
 
 /* Charges the running SC and gives the CPU to the first ready one, or to the idle SC. */
 void schedule_pick(struct cpu *cpu);
-
-/* TSC ticks that an SC has consumed, including the running slice if it runs on this CPU. */
-uint64_t schedule_time(const struct cpu *cpu, const struct sc *sc);
 
 #endif
