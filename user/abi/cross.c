@@ -390,7 +390,8 @@ static void test_recall(void)
     await(&recalls, 1);
     check("the recall comes", recalls, 1);
     before = x.spins;
-    sleep_ms(5);
+    for (uint64_t end = deadline_ms(PATIENCE_MS); x.spins == before && nova_tsc() < end;)
+        sleep_ms(1);
     check_true("and the thread goes on", x.spins != before);
     recall_gate = new_semaphore(0);
     check_true("recall of a running thread", nova_ec_recall(thread->ec, 0) <= NOVA_COM_TIM);
