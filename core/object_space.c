@@ -232,6 +232,17 @@ static void tables_shrink(struct cpu *cpu, struct object_space *space, word sele
     }
 }
 
+void slot_change(struct cpu *cpu, struct mapping *slot, struct object *object, unsigned permissions)
+{
+    struct object *before = slot_capability(slot).object;
+    if (object)
+        object_name(object);
+    else
+        page_slots(slot)->type--;
+    __atomic_store_n(&slot->value, object ? (word)object | permissions : 0, __ATOMIC_RELEASE);
+    object_unname(cpu, before);
+}
+
 bool slot_clear(struct cpu *cpu, struct mapping *slot)
 {
     struct object *object = slot_capability(slot).object;

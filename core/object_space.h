@@ -152,6 +152,9 @@ void slot_fill(struct object_space *space, struct mapping *slot, word selector, 
 /* Empties the slot of a selector that is out of its tree, under the same locks. True = a table went, too: that costs some thousand instructions. */
 bool slot_clear(struct cpu *cpu, struct mapping *slot);
 
+/* Makes a slot that is out of its tree name another object, or nothing for the time being: its table stays. Under the same locks. */
+void slot_change(struct cpu *cpu, struct mapping *slot, struct object *object, unsigned permissions);
+
 /*
  * A new object's first capability. False = the place is taken (status NOVA_BAD_CAP) or the account exhausted; nothing changed.
  */

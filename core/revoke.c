@@ -441,11 +441,7 @@ bool space_supersede(struct cpu *cpu, struct object_space *space, word selector,
         spin_lock(&space->space.lock);
         mapping_unlink(slot);
         /* In one go: nobody finds the place empty. */
-        if (new)
-            object_name(new);
-        struct object *before = slot_capability(slot).object;
-        __atomic_store_n(&slot->value, new ? (word) new | permissions : 0, __ATOMIC_RELEASE);
-        object_unname(cpu, before);
+        slot_change(cpu, slot, new, permissions);
         spin_unlock(&space->space.lock);
     }
     mapping_unlock(lock);

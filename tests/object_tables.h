@@ -25,4 +25,20 @@ static inline word object_tables_next(const struct object_space *space, word fro
     return end;
 }
 
+/* Each table of slots counts those that are used, in the 'type' of its first one. */
+static inline bool object_tables_counted(const struct object_space *space)
+{
+    const word end = (word)1 << SELECTOR_BITS, slots = (word)1 << SLOT_BITS;
+    for (word at = 0; (at = object_tables_next(space, at, end)) < end; at += slots) {
+        const struct mapping *slot = object_space_slot(space, at & ~(slots - 1));
+        unsigned used = 0;
+        for (word i = 0; i < slots; i++)
+            used += slot[i].value != 0;
+        if (used != slot->type)
+            return false;
+        at &= ~(slots - 1);
+    }
+    return true;
+}
+
 #endif

@@ -108,6 +108,8 @@ static void pd_found(struct object *object)
 static void check_slots(const struct object_space *space)
 {
     word end = (word)1 << SELECTOR_BITS;
+    if (!object_tables_counted(space))
+        disagree("a table of slots has another number of used ones than it says");
     for (word at = 0; (at = object_tables_next(space, at, end)) < end; at++) {
         struct mapping *slot = object_space_slot(space, at);
         if (!slot->value)

@@ -3,6 +3,8 @@
  * Moving a thread to another CPU from inside an event of it (abi.md section 6, ec_ctrl 4): what goes along, what stays behind, what does not fit.
  */
 #include "scenario.h"
+#include "core/ec.h"
+#include "tests/object_tables.h"
 
 #include <string.h>
 
@@ -147,6 +149,8 @@ TEST(migrate_gives_new_capabilities)
     CHECK_EQ(revoke(0, object(THREAD), 0, 0, 0), NOVA_SUCCESS);
     CHECK_EQ(lookup(1, object(EVENTS + NAME)), 0);
     CHECK(thread_runs(1));
+    CHECK(object_tables_counted(&cpu_core(0)->current->pd->spaces.objects));
+    CHECK(object_tables_counted(&cpu_core(1)->current->pd->spaces.objects));
 }
 
 TEST(migrate_ends_all_old_capabilities)
