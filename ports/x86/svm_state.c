@@ -39,15 +39,18 @@ void svm_save(struct frame *frame, struct nova_state *state, word mtd, unsigned 
 {
     struct vcpu *vcpu = vcpu_of(frame);
     struct vmcb *vmcb = vcpu->hardware;
-    vcpu_common_save(vcpu, state, mtd);
-    if (mtd & ~(word)STATE_NO_TABLE)
-        vcpu_state_read(vcpu, state, mtd, vmcb_read);
-    if (vcpu->vtlb.on)
-        vcpu_vtlb_save(vcpu, state, mtd, EFER_SVME);
     if (mtd & NOVA_MTD_IP) {
         state->ip = (word)vmcb->ip;
         state->inst_len = 0;
     }
+    if (__builtin_expect(!(mtd & ~(word)NOVA_MTD_IP), 1))
+        return;
+    if (mtd & STATE_COMMON)
+        vcpu_common_save(vcpu, state, mtd);
+    if (mtd & ~(word)STATE_NO_TABLE)
+        vcpu_state_read(vcpu, state, mtd, vmcb_read);
+    if (vcpu->vtlb.on)
+        vcpu_vtlb_save(vcpu, state, mtd, EFER_SVME);
     if (mtd & NOVA_MTD_INJ)
         state->inj = event >= NOVA_VM_INVALID_STATE ? vcpu->inject : vcpu->interrupted;
     if (mtd & NOVA_MTD_STA) {
@@ -73,11 +76,13 @@ void svm_load(struct frame *frame, const struct nova_state *state, word mtd)
 {
     struct vcpu *vcpu = vcpu_of(frame);
     struct vmcb *vmcb = vcpu->hardware;
-    vcpu_common_load(vcpu, state, mtd);
-    if (mtd & ~(word)STATE_NO_TABLE)
-        vcpu_state_write(vcpu, state, mtd, vmcb_write);
     if (mtd & NOVA_MTD_IP)
         vmcb->ip = READ_ONCE(state->ip);
+    if (mtd & STATE_COMMON)
+        vcpu_common_load(vcpu, state, mtd);
+    if (!(mtd & ~(word)STATE_NO_TABLE & ~(word)STATE_COMMON) && !(mtd & NOVA_MTD_INJ))
+        return;
+    vcpu_state_write(vcpu, state, mtd, vmcb_write);
     if (mtd & NOVA_MTD_CS_SS)
         vmcb->cpl = (uint8_t)(*(uint16_t *)((char *)vmcb + VMCB_SS_ATTRIBUTES) >> 5 & 3);
     if (mtd & NOVA_MTD_EFER)

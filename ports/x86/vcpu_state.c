@@ -102,13 +102,10 @@ void vcpu_state_write(struct vcpu *vcpu, const struct nova_state *state, word mt
     }
 }
 
-/* What the frame holds of a virtual CPU. */
-#define FRAME_MTD (NOVA_MTD_GPR_ACDB | NOVA_MTD_GPR_BSD | NOVA_MTD_GPR_R8_R15 | NOVA_MTD_FPU)
-
 void vcpu_common_save(struct vcpu *vcpu, struct nova_state *state, word mtd)
 {
-    if (mtd & FRAME_MTD)
-        frame_state_save(vcpu->frame, state, mtd & FRAME_MTD, 0, 0);
+    if (mtd & STATE_FRAME)
+        frame_state_save(vcpu->frame, state, mtd & STATE_FRAME, 0, 0);
     if (mtd & NOVA_MTD_QUAL) {
         state->qual[0] = vcpu->qual[0];
         state->qual[1] = vcpu->qual[1];
@@ -127,8 +124,8 @@ void vcpu_common_save(struct vcpu *vcpu, struct nova_state *state, word mtd)
 
 void vcpu_common_load(struct vcpu *vcpu, const struct nova_state *state, word mtd)
 {
-    if (mtd & FRAME_MTD) {
-        frame_state_load(vcpu->frame, state, mtd & FRAME_MTD);
+    if (mtd & STATE_FRAME) {
+        frame_state_load(vcpu->frame, state, mtd & STATE_FRAME);
         vcpu->frame->resume = RESUME_VCPU;
     }
     if (mtd & NOVA_MTD_TSC)

@@ -30,6 +30,10 @@ typedef void (*place_writer)(struct vcpu *vcpu, const struct state_place *place,
 void vcpu_state_read(struct vcpu *vcpu, struct nova_state *state, word mtd, place_reader read);
 void vcpu_state_write(struct vcpu *vcpu, const struct nova_state *state, word mtd, place_writer write);
 
+/* Bits that vcpu_common_save and vcpu_common_load have something to do for; and what of it is in the frame. */
+#define STATE_FRAME (NOVA_MTD_GPR_ACDB | NOVA_MTD_GPR_BSD | NOVA_MTD_GPR_R8_R15 | NOVA_MTD_FPU)
+#define STATE_COMMON (STATE_FRAME | NOVA_MTD_QUAL | NOVA_MTD_TSC | NOVA_MTD_TSC_AUX | NOVA_MTD_XSAVE)
+
 /* General registers, FPU, TSC, XCR0, TSC_AUX and qualifications, which need no hardware. */
 void vcpu_common_save(struct vcpu *vcpu, struct nova_state *state, word mtd);
 void vcpu_common_load(struct vcpu *vcpu, const struct nova_state *state, word mtd);

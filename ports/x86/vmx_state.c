@@ -84,7 +84,8 @@ void vmx_save(struct frame *frame, struct nova_state *state, word mtd, unsigned 
     struct vmx *vmx = vmx_of(frame);
     struct vcpu *vcpu = &vmx->vcpu;
     vmcs_select(vmx);
-    vcpu_common_save(vcpu, state, mtd);
+    if (mtd & STATE_COMMON)
+        vcpu_common_save(vcpu, state, mtd);
     if (mtd & ~(word)STATE_NO_TABLE)
         vcpu_state_read(vcpu, state, mtd, vmcs_read);
     if (mtd & NOVA_MTD_IP) {
@@ -132,7 +133,8 @@ void vmx_load(struct frame *frame, const struct nova_state *state, word mtd)
     struct vmx *vmx = vmx_of(frame);
     struct vcpu *vcpu = &vmx->vcpu;
     vmcs_select(vmx);
-    vcpu_common_load(vcpu, state, mtd);
+    if (mtd & STATE_COMMON)
+        vcpu_common_load(vcpu, state, mtd);
     if (mtd & ~(word)STATE_NO_TABLE)
         vcpu_state_write(vcpu, state, mtd, vmcs_write);
     if (mtd & NOVA_MTD_IP) {
