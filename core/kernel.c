@@ -70,7 +70,9 @@ static inline struct frame *switch_to(struct cpu *cpu, struct ec *ec)
     struct ec *from = cpu->resumed;
     uint64_t now = time_now();
     ec_resume(cpu, from, ec, now);
-    if (__builtin_expect(from->frame.fpu_used | ec->frame.fpu_used, 0))
+    if (from->kind == EC_VCPU && ec->caller == from)
+        frame_lend(&from->frame, &ec->frame);
+    else if (__builtin_expect(from->frame.fpu_used | ec->frame.fpu_used, 0))
         frame_switch(&from->frame, &ec->frame);
     if (ec->kind == EC_VCPU && cpu->sc->ec == ec) {
         virtualization->pause(&ec->frame, cpu->sc->waited - ec->waited);

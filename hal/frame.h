@@ -62,6 +62,12 @@ void frame_state_load(struct frame *frame, const struct nova_state *state, word 
 void frame_switch(struct frame *from, struct frame *to);
 
 /*
+ * The same for a virtual CPU and the handler of its event, which may leave the FPU as it is: what is lazily kept of 'from' can stay until somebody uses it, or until
+ * the next frame_switch. For both frames fpu_used says then that there is something to do.
+ */
+void frame_lend(struct frame *from, struct frame *to);
+
+/*
  * The thread of 'from' goes on in 'to', perhaps on another CPU: registers, and the FPU state area with all that the registers still hold of it. 'from' is never
  * resumed again and has no area any more. Caller: migration, on the CPU of 'from', which does not run; 'to' is new and has no area.
  */

@@ -139,6 +139,8 @@ void frame_switch(struct frame *from, struct frame *to)
     self->switched = to;
 }
 
+void frame_lend(struct frame *from, struct frame *to) { frame_switch(from, to); }
+
 /* ---- one entry into the kernel, on the CPU's own stack ---- */
 
 static struct frame *take_pending(struct hosted_cpu *cpu)

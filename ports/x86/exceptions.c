@@ -45,6 +45,11 @@ static bool fpu_take(struct x86_cpu *cpu)
     if (!frame->fpu)
         return false;
     fpu_on();
+    if (frame->fpu_used & FPU_LENT) {
+        frame->fpu_used &= (uint8_t)~FPU_LENT;
+        if (cpu->fpu_owner)
+            fpu_save(cpu->fpu_owner->fpu);
+    }
     fpu_load(frame->fpu);
     frame->fpu_used |= FPU_USED;
     cpu->fpu_owner = frame;

@@ -20,7 +20,10 @@ void fpu_off(void);
 void fpu_on(void);
 
 /* frame->fpu_used: there is state in the registers or to be loaded when the thread runs next / the state is loaded whenever it runs (virtual CPUs). */
-enum { FPU_USED = 1, FPU_ALWAYS = 2 };
+enum { FPU_USED = 1, FPU_ALWAYS = 2, FPU_LENT = 4 };
+
+/* The registers still hold the state of the virtual CPU whose event this handler has; CR0.TS is set (FPU_LENT). When the virtual CPU is gone, they must not: */
+void frame_fpu_forget(const struct frame *frame);
 
 /* Gives all registers their initial values: nothing of a thread stays where another one could guess it. The FPU is on. */
 void fpu_clean(void);

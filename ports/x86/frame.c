@@ -9,6 +9,7 @@
 #include "core/lib/bits.h"
 #include "core/lib/string.h"
 #include "hal/boot_info.h"
+#include "ports/x86/control.h"
 #include "ports/x86/cpu_local.h"
 #include "ports/x86/fpu.h"
 #include "registers.h"
@@ -74,8 +75,13 @@ void frame_state_save(struct frame *frame, struct nova_state *state, word mtd, w
         state->qual[1] = address;
     }
     if (mtd & NOVA_MTD_FPU && frame->fpu) {
-        if (x86_cpu_self()->fpu_owner == frame)
+        if (x86_cpu_self()->fpu_owner == frame) {
+            bool lent = cr0_read() & CR0_TS;
+            fpu_on();
             fpu_save(frame->fpu);
+            if (lent)
+                fpu_off();
+        }
         fpu_export(frame->fpu, state->fpu, fpu_room());
     }
 }
@@ -83,9 +89,17 @@ void frame_state_save(struct frame *frame, struct nova_state *state, word mtd, w
 /* The state is in memory: nobody owns the FPU. */
 static void fpu_release(struct x86_cpu *cpu)
 {
+    fpu_on();
     fpu_clean();
     fpu_off();
     cpu->fpu_owner = 0;
+}
+
+void frame_fpu_forget(const struct frame *frame)
+{
+    struct x86_cpu *cpu = x86_cpu_self();
+    if (cpu->fpu_owner == frame)
+        fpu_release(cpu);
 }
 
 void frame_state_load(struct frame *frame, const struct nova_state *state, word mtd)
@@ -113,6 +127,7 @@ void frame_move(struct frame *from, struct frame *to)
 {
     struct x86_cpu *cpu = x86_cpu_self();
     if (cpu->fpu_owner == from) {
+        fpu_on();
         fpu_save(from->fpu);
         fpu_release(cpu);
     }
@@ -126,7 +141,12 @@ void frame_switch(struct frame *from, struct frame *to)
     struct x86_cpu *cpu = x86_cpu_self();
     struct frame *owner = cpu->fpu_owner;
     bool lazy = boot_info.options.fpu_lazy;
-    (void)from; /* is the owner, or there is none */
+    bool lent = from->fpu_used & FPU_LENT; /* otherwise it is the owner, or there is none */
+    if (__builtin_expect(lent, 0)) {
+        from->fpu_used &= (uint8_t)~FPU_LENT;
+        if (owner)
+            fpu_on();
+    }
     if (owner == to)
         return;
     if (owner) {
@@ -140,4 +160,14 @@ void frame_switch(struct frame *from, struct frame *to)
         cpu->fpu_owner = to;
     } else if (owner)
         fpu_release(cpu);
+}
+
+void frame_lend(struct frame *from, struct frame *to)
+{
+    if (x86_cpu_self()->fpu_owner != from || to->fpu_used) {
+        frame_switch(from, to);
+        return;
+    }
+    to->fpu_used = FPU_LENT;
+    fpu_off();
 }

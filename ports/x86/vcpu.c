@@ -107,6 +107,7 @@ void vcpu_stop(struct frame *frame)
     struct x86_cpu *cpu = x86_cpu_self();
     if (cpu->vcpu_debug == vcpu_of(frame))
         cpu->vcpu_debug = 0;
+    frame_fpu_forget(frame);
 }
 
 void vcpu_switch_in(struct x86_cpu *cpu, struct vcpu *vcpu)
