@@ -56,8 +56,9 @@ static void fpu_action(unsigned event, struct nova_utcb *utcb)
 {
     static const uint16_t mine = 0x17f;
     struct nova_state *s = &utcb->state;
-    uint16_t now;
-    __asm__ volatile("fnstcw %0" : "=m"(now));
+    uint16_t now = 0;
+    if (event != NOVA_VM_STARTUP) /* so that the first time is when the guest has a state */
+        __asm__ volatile("fnstcw %0" : "=m"(now));
     if (event == NOVA_VM_STARTUP)
         state_flat(s);
     else if (event == EVENT_CPUID) {
