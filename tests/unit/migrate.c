@@ -138,6 +138,11 @@ TEST(migrate_gives_new_capabilities)
 {
     machine_make(CHILD);
     CHECK_EQ(migrate(0, THREAD, 2, object(NAME)), NOVA_BAD_PAR); /* the OOM portal is of CPU 1 */
+    /* The place may hold the old one's name. */
+    CHECK_EQ(delegate(0, utcb_address(UTCB), SEL_PD, CHILD, object(THREAD), nova_control(NOVA_ITEM_DELEGATE, EVENTS + NAME),
+                      nova_crd(NOVA_CRD_OBJ, 0, 31, NOVA_PERM_ALL)),
+             NOVA_SUCCESS);
+    CHECK(lookup(0, object(THREAD)));
     CHECK_EQ(migrate(0, THREAD, 1, nova_crd(NOVA_CRD_OBJ, NAME, 0, 1)), NOVA_SUCCESS);
     CHECK_EQ(lookup(0, object(THREAD)), nova_crd(NOVA_CRD_OBJ, THREAD, 0, ec_all));
     CHECK_EQ(lookup(0, object(THREAD + 2)), nova_crd(NOVA_CRD_OBJ, THREAD + 2, 0, NOVA_SC_CTRL_PERM));
