@@ -436,8 +436,7 @@ bool space_supersede(struct cpu *cpu, struct object_space *space, word selector,
             return true;
     } while (cursor_elsewhere(&all, slot->lock));
     uint8_t lock = slot->lock;
-    bool done = slot_isolate(&all, slot);
-    if (done) {
+    if (slot_isolate(&all, slot)) {
         spin_lock(&space->space.lock);
         mapping_unlink(slot);
         /* In one go: nobody finds the place empty. */
@@ -445,7 +444,7 @@ bool space_supersede(struct cpu *cpu, struct object_space *space, word selector,
         spin_unlock(&space->space.lock);
     }
     mapping_unlock(lock);
-    return done;
+    return false;
 }
 
 void space_take_memory(struct cpu *cpu, struct spaces *spaces, word page, word count)

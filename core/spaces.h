@@ -65,7 +65,8 @@ bool space_name(struct object_space *space, word selector, struct object *object
 
 /*
  * A bounded step of replacing the capability at selector, if it names the old object, by one of the new object (0 = none), and of taking away all that come from
- * where it comes from. True = done, or it does not name the old object (any more). The cursor as for space_revoke; drop it when all is done.
+ * where it comes from. True = nothing to do: it does not name the old object (any more); false = a step has been made, so interrupts first. The cursor
+ * as for space_revoke; drop it when all is done.
  */
 bool space_supersede(struct cpu *cpu, struct object_space *space, word selector, const struct object *old, struct object *new,
                      unsigned permissions, struct mapping *cursor);
