@@ -4,7 +4,7 @@
  */
 #include "scenario.h"
 
-enum { SM = 0x110, SERVICE = 0x120, THREAD = 0x180 };
+enum { SM = 0x110, SERVICE = 0x120, SERVICE_EVENTS = 0x20, THREAD = 0x180 };
 
 /* Root and threads 1 .. count, all of root's priority class above root: they run first and are started. */
 static void machine_with_threads(unsigned count, unsigned priority)
@@ -48,6 +48,33 @@ TEST(semaphore_blocks_and_wakes)
     CHECK_EQ(sm_down(0, SM, 0, 0), BLOCKED);
     CHECK_EQ(running(0), 0);
     CHECK_EQ(result_arg(0, 1), NOVA_SUCCESS);
+}
+
+/* A wake-up and a sleep change the address space, too, by whichever way the kernel takes. */
+TEST(semaphore_between_pds)
+{
+    enum { PD = 0x200, HERE = 40 };
+    machine_boot(1);
+    thread_service(0, 0, SERVICE);
+    CHECK_EQ(create_sm(0, SM, SEL_PD, 0, 0), NOVA_SUCCESS);
+    CHECK_EQ(create_pd(0, PD, SEL_PD, nova_crd(NOVA_CRD_OBJ, SERVICE + SERVICE_EVENTS, 5, 31), 0, 100), NOVA_SUCCESS);
+    CHECK_EQ(delegate(0, NOVA_ROOT_UTCB_ADDRESS, SEL_PD, PD, nova_crd(NOVA_CRD_OBJ, SM, 0, 31), nova_control(NOVA_ITEM_DELEGATE, 0),
+                      nova_crd(NOVA_CRD_OBJ, HERE, 0, 31)),
+             NOVA_SUCCESS);
+    CHECK_EQ(create_ec(0, THREAD, PD, 0, utcb_address(1), 1, 0, true), NOVA_SUCCESS);
+    const struct mmu *root = mmu_active(0);
+    create_sc(0, THREAD + 1, SEL_PD, THREAD, 10, 1000);
+    CHECK_EQ(running(0), 1);
+    const struct mmu *other = mmu_active(0);
+    CHECK(other != root);
+    for (unsigned i = 0; i < 32; i++) {
+        CHECK_EQ(sm_down(0, HERE, 0, 0), BLOCKED);
+        CHECK_EQ(running(0), 0);
+        CHECK(mmu_active(0) == root);
+        CHECK_EQ(sm_up(0, SM), BLOCKED);
+        CHECK_EQ(running(0), 1);
+        CHECK(mmu_active(0) == other);
+    }
 }
 
 TEST(semaphore_is_fair)
