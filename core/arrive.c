@@ -23,7 +23,7 @@ static void ec_leave_chain(struct cpu *cpu, struct ec *ec, struct ec *end)
             caller->event_lost = true;
         else
             caller->frame.arg[0] = NOVA_COM_ABT;
-        caller->in_event = false;
+        POKE(caller->in_event, false);
     }
     if (ec->callee) {
         ec->callee->caller = 0;

@@ -12,10 +12,10 @@ static inline void chain_enter(struct cpu *cpu, struct ec *ec, struct portal *po
 {
     struct ec *callee = portal->ec;
     callee->caller = ec;
-    callee->busy = true;
-    callee->frame.arg[0] = portal->id;
+    POKE(callee->busy, true);
+    callee->frame.arg[0] = GLANCE(portal->id);
     callee->frame.ip = portal->ip;
-    cpu->current = callee;
+    POKE(cpu->current, callee);
 }
 
 /* A hypercall's result beside the status codes: the frame is not to be touched (the EC blocks, helps, or another one goes on). */

@@ -26,14 +26,15 @@ static uint64_t ec_time(struct ec *ec) { return ec->time_read = time_used(&ec->t
 static uint64_t sc_time(struct sc *sc) { return sc->time_read = time_used(&sc->time); }
 
 /* General registers, SP, IP and flags of another thread into the caller's UTCB; for one inside a hypercall what it returns to. */
-static unsigned ec_fetch(struct ec *ec, struct ec *target)
+static void ec_fetch(struct ec *ec, struct ec *target)
 {
     static const word mtd = NOVA_MTD_GPR_ACDB | NOVA_MTD_GPR_BSD | NOVA_MTD_SP | NOVA_MTD_IP | NOVA_MTD_FLAGS | NOVA_MTD_GPR_R8_R15;
     frame_state_save(&target->frame, &ec->utcb->state, mtd, 0, 0);
     ec->utcb->state.mtd = mtd;
-    ec->utcb->state.qual[0] = target->in_event && target->event < NOVA_EVENT_STARTUP && target->event != HAL_PAGE_FAULT;
-    return NOVA_SUCCESS;
+    ec->utcb->state.qual[0] = GLANCE(target->in_event) && target->event < NOVA_EVENT_STARTUP && target->event != HAL_PAGE_FAULT;
 }
+
+static bool ec_runs(const struct ec *ec) { return __atomic_load_n(&ec->cpu->current, __ATOMIC_ACQUIRE) == ec; }
 
 static unsigned ec_recall(struct cpu *cpu, struct ec *ec, struct ec *target, bool fetch)
 {
@@ -45,8 +46,12 @@ static unsigned ec_recall(struct cpu *cpu, struct ec *ec, struct ec *target, boo
         cpu_post(successor->cpu, PENDING_CHECK);
     }
     /* One that is running on its CPU at this very moment: its state is not to be had. That CPU hears of the recall only after this has been seen. */
-    bool elsewhere = target->cpu != cpu, running = elsewhere && __atomic_load_n(&target->cpu->current, __ATOMIC_ACQUIRE) == target;
-    unsigned status = !fetch ? NOVA_SUCCESS : running ? NOVA_COM_TIM : ec_fetch(ec, target);
+    bool elsewhere = target->cpu != cpu;
+    unsigned status = elsewhere && fetch && ec_runs(target) ? NOVA_COM_TIM : NOVA_SUCCESS;
+    if (fetch && status == NOVA_SUCCESS) {
+        ec_fetch(ec, target);
+        status = elsewhere && ec_runs(target) ? NOVA_COM_TIM : NOVA_SUCCESS; /* it has begun to run meanwhile */
+    }
     if (elsewhere)
         cpu_post(target->cpu, PENDING_CHECK);
     return status;
@@ -55,14 +60,14 @@ static unsigned ec_recall(struct cpu *cpu, struct ec *ec, struct ec *target, boo
 /* The virtual CPU does not run: its CPU runs the caller. Its last event, as long as that waits for a reply, otherwise as a recall would deliver it. */
 static __attribute__((cold, noinline)) unsigned vcpu_get(struct ec *ec, struct ec *target, word mtd)
 {
-    target->recall = true;
+    POKE(target->recall, true);
     vcpu_state_save(target, &ec->utcb->state, mtd, target->in_event || target->todo == TODO_EVENT ? target->event : NOVA_VM_RECALL);
     return NOVA_SUCCESS;
 }
 
 static __attribute__((cold, noinline)) unsigned vcpu_set(struct ec *ec, struct ec *target, bool recall)
 {
-    target->recall = recall;
+    POKE(target->recall, recall);
     virtualization->load(&target->frame, &ec->utcb->state, __atomic_load_n(&ec->utcb->state.mtd, __ATOMIC_RELAXED));
     return NOVA_SUCCESS;
 }
@@ -71,7 +76,7 @@ static __attribute__((cold, noinline)) unsigned ec_help(struct cpu *cpu, struct 
 {
     if (target->cpu != cpu)
         return NOVA_BAD_CPU;
-    if (target->pd != ec->pd || target->kind == EC_IDLE || target->kind == EC_VCPU || target == ec || target->dead ||
+    if (target->pd != ec->pd || target->kind == EC_IDLE || target->kind == EC_VCPU || target == ec || GLANCE(target->dead) ||
         target->successor || target->utcb->tls != tls)
         return NOVA_BAD_PAR;
     struct ec *end = ec_chain_end(cpu, target, WALK_HELP);
@@ -83,7 +88,7 @@ static __attribute__((cold, noinline)) unsigned ec_help(struct cpu *cpu, struct 
         return NOVA_BAD_PAR;
     ec->frame.arg[0] = NOVA_SUCCESS; /* before another EC runs: the caller looks at its own frame alone */
     cpu->helping = true;
-    cpu->current = end;
+    POKE(cpu->current, end);
     return NOVA_SUCCESS;
 }
 
@@ -219,16 +224,16 @@ unsigned hypercall_pt_ctrl(struct cpu *cpu, struct ec *ec, word *arg)
     struct portal *portal = FIND(portal, ec, arg_selector(arg), NOVA_PT_CTRL_PERM);
     if (!portal)
         return NOVA_BAD_CAP;
-    portal->id = arg[1];
+    POKE(portal->id, arg[1]);
     return NOVA_SUCCESS;
 }
 
 static unsigned sm_down(struct cpu *cpu, struct ec *ec, struct semaphore *semaphore, word *arg)
 {
     struct down down = {.to_zero = arg_flags(arg) & NOVA_SM_ZERO, .deadline = (uint64_t)arg[1] << 32 | (uint32_t)arg[2]};
-    if (semaphore->queue.kind == SEMAPHORE_SIGNAL)
+    if (GLANCE(semaphore->queue.kind) == SEMAPHORE_SIGNAL)
         return NOVA_BAD_CAP;
-    if (semaphore->queue.kind == SEMAPHORE_GSI) {
+    if (GLANCE(semaphore->queue.kind) == SEMAPHORE_GSI) {
         interrupt_unmask(signal_of(semaphore));
         if (signal_of(semaphore)->target)
             return NOVA_SUCCESS;
@@ -264,11 +269,11 @@ unsigned hypercall_assign_gsi(struct cpu *cpu, struct ec *ec, word *arg)
 {
     struct semaphore *semaphore = FIND(semaphore, ec, arg_selector(arg), 0), *target = 0;
     unsigned flags = arg_flags(arg);
-    if (!semaphore || semaphore->queue.kind != SEMAPHORE_GSI)
+    if (!semaphore || GLANCE(semaphore->queue.kind) != SEMAPHORE_GSI)
         return NOVA_BAD_CAP;
     if (arg[3] != ~(word)0) {
         target = FIND(semaphore, ec, arg[3], 0);
-        if (!target || (target->queue.kind != SEMAPHORE_PLAIN && target != semaphore))
+        if (!target || (GLANCE(target->queue.kind) != SEMAPHORE_PLAIN && target != semaphore))
             return NOVA_BAD_CAP;
     }
     struct signal *signal = signal_of(semaphore);

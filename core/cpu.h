@@ -6,6 +6,7 @@
 #ifndef CORE_CPU_H
 #define CORE_CPU_H
 
+#include "core/lib/bits.h"
 #include "core/lib/list.h"
 #include "core/lib/spinlock.h"
 #include "core/lib/treap.h"
@@ -108,8 +109,8 @@ static inline uint64_t time_used(const uint64_t *counter)
     const volatile uint64_t *time = counter;
     uint64_t first, second;
     do {
-        first = *time;
-        second = *time;
+        first = GLANCE(*time);
+        second = GLANCE(*time);
     } while (first != second); /* not one half of each of two values */
     return first >> 63 ? first + time_now() : first;
 }

@@ -119,8 +119,8 @@ static void sc_free(struct cpu *cpu, struct reclaim_item *item)
 static enum settle sc_unnamed(struct cpu *cpu, struct object *object)
 {
     struct sc *sc = CONTAINER(object, struct sc, object);
-    sc->dead = true;
-    inbox_post(cpu, sc->cpu, &sc->inbox);
+    POKE(sc->dead, true);
+    inbox_post(cpu, GLANCE(sc->cpu), &sc->inbox);
     return SETTLE_DONE;
 }
 
@@ -170,7 +170,7 @@ unsigned hypercall_create_sm(struct cpu *cpu, struct ec *ec, word *arg)
     word selector = arg_selector(arg);
     struct pd *pd = FIND(pd, ec, arg[1], NOVA_PD_CREATE_SM);
     struct semaphore *target = arg[3] ? FIND(semaphore, ec, arg[3], 0) : 0, *semaphore;
-    if (!selector_free(ec, selector) || !pd || (arg[3] && (!target || target->queue.kind != SEMAPHORE_PLAIN)))
+    if (!selector_free(ec, selector) || !pd || (arg[3] && (!target || GLANCE(target->queue.kind) != SEMAPHORE_PLAIN)))
         return NOVA_BAD_CAP;
     unsigned status = semaphore_create(pd, arg[2], target, &semaphore);
     return status == NOVA_SUCCESS ? object_publish(cpu, ec, selector, &semaphore->object, NOVA_SM_ALL) : status;

@@ -205,7 +205,8 @@ static inline void vcpu_state_save(struct ec *ec, struct nova_state *state, word
 static inline bool ec_waits_specially(const struct ec *ec)
 {
     enum { BUSY_ALONE = 0xff };
-    return sizeof(word) == sizeof ec->condition ? ec->condition > BUSY_ALONE : ec->involved > BUSY_ALONE || ec->unfinished;
+    return sizeof(word) == sizeof ec->condition ? GLANCE(ec->condition) > BUSY_ALONE
+                                                : GLANCE(ec->involved) > BUSY_ALONE || GLANCE(ec->unfinished);
 }
 
 /*

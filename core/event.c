@@ -19,7 +19,7 @@ void event_deliver(struct cpu *cpu, struct ec *ec)
     struct ec *handler = portal ? portal->ec : 0;
     if (!portal)
         ec_kill(cpu, ec, "no portal for it");
-    else if (handler->dead)
+    else if (GLANCE(handler->dead))
         ec_kill(cpu, ec, "the portal's handler is dead");
     else if (handler->cpu != cpu)
         ec_kill(cpu, ec, "the portal's handler is on another CPU");
@@ -36,7 +36,7 @@ void event_deliver(struct cpu *cpu, struct ec *ec)
         }
         handler->utcb->items = nova_items(mtd & NOVA_MTD_FPU ? NOVA_UTCB_WORDS : STATE_WORDS, 0);
         ec->todo = TODO_NONE;
-        ec->in_event = true;
+        POKE(ec->in_event, true);
         ec->callee = handler;
         chain_enter(cpu, ec, portal);
     }

@@ -13,20 +13,20 @@ static inline void fast_enter(struct cpu *cpu, struct ec *ec, struct portal *por
 {
     callee->caller = ec;
     ec->callee = callee;
-    callee->busy = true;
-    callee->frame.arg[0] = portal->id;
+    POKE(callee->busy, true);
+    callee->frame.arg[0] = GLANCE(portal->id);
     callee->frame.ip = portal->ip;
-    cpu->current = callee;
+    POKE(cpu->current, callee);
     ec_resume(cpu, ec, callee, now);
 }
 
 static inline void fast_return(struct cpu *cpu, struct ec *ec, struct ec *caller, uint64_t now)
 {
     ec->caller = 0;
-    ec->busy = false;
+    POKE(ec->busy, false);
     caller->callee = 0;
     caller->frame.arg[0] = NOVA_SUCCESS;
-    cpu->current = caller;
+    POKE(cpu->current, caller);
     ec_resume(cpu, ec, caller, now);
 }
 
@@ -94,7 +94,7 @@ struct frame *kernel_call(struct cpu *cpu, uint64_t now, word arg1)
         return 0;
     struct portal *portal = CONTAINER(object, struct portal, object);
     struct ec *callee = portal->ec;
-    if (__builtin_expect(callee->cpu != cpu || callee->condition, 0))
+    if (__builtin_expect(callee->cpu != cpu || GLANCE(callee->condition), 0))
         return 0;
     if (__builtin_expect(message_words(ec) | ec->frame.special | callee->frame.special, 0)) {
         word items = message_words(ec);

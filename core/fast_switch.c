@@ -33,7 +33,7 @@ static inline struct frame *switch_now(struct cpu *cpu, struct ec *from, struct 
 {
     bool timer = sc_run_plain(cpu, sc, now);
     cpu->helping = false;
-    cpu->current = to;
+    POKE(cpu->current, to);
     ec_resume(cpu, from, to, now);
     if (__builtin_expect(!timer || from->frame.fpu_used | to->frame.fpu_used || from->pd != to->pd, 0))
         return switch_rest(to, cpu, from);
@@ -48,7 +48,7 @@ struct frame *kernel_up(struct cpu *cpu, uint64_t now, word found)
         return 0;
     struct waiter *waiter = CONTAINER(semaphore->queue.list.next, struct waiter, link);
     struct ec *to = CONTAINER(waiter, struct ec, waiter);
-    if (__builtin_expect(!semaphore->queue.filled || semaphore->counter || to->cpu != cpu, 0))
+    if (__builtin_expect(!GLANCE(semaphore->queue.filled) || semaphore->counter || to->cpu != cpu, 0))
         goto general;
     struct sc *sc = CONTAINER(to->sleepers.next, struct sc, link), *old = cpu->sc;
     /* Its own SC sleeps with it, and no other. */
@@ -57,7 +57,7 @@ struct frame *kernel_up(struct cpu *cpu, uint64_t now, word found)
                          0))
         goto general;
     list_remove(&waiter->link);
-    waiter->queue = 0;
+    POKE(waiter->queue, 0);
     semaphore->queue.filled = !list_empty(&semaphore->queue.list);
     spin_unlock(&semaphore->queue.lock);
     to->frame.arg[0] = ec->frame.arg[0] = NOVA_SUCCESS;
@@ -68,7 +68,7 @@ struct frame *kernel_up(struct cpu *cpu, uint64_t now, word found)
         ready_put(cpu, sc, true);
         return &ec->frame;
     }
-    old->time += now;
+    POKE(old->time, old->time + now);
     sc_left(cpu, old, now);
     ready_put_back_plain(cpu, old);
     return switch_now(cpu, ec, to, sc, now);
@@ -100,10 +100,10 @@ struct frame *kernel_down(struct cpu *cpu, uint64_t now, word found)
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (__builtin_expect(GLANCE(ec->dead), 0)) {
         wait_queue_remove(&semaphore->queue, &ec->waiter.link);
-        ec->waiter.queue = 0;
+        POKE(ec->waiter.queue, 0);
     }
     spin_unlock(&semaphore->queue.lock);
-    old->time += now;
+    POKE(old->time, old->time + now);
     sc_left(cpu, old, now);
     old->state = SC_ASLEEP;
     list_append(&ec->sleepers, &old->link);

@@ -20,7 +20,7 @@ static unsigned hypercall_reply(struct cpu *cpu, struct ec *ec, word *arg)
 {
     word selector = arg_selector(arg);
     struct semaphore *semaphore = selector ? FIND(semaphore, ec, selector, NOVA_SM_DOWN_PERM) : 0;
-    if (semaphore && semaphore->queue.kind == SEMAPHORE_SIGNAL)
+    if (semaphore && GLANCE(semaphore->queue.kind) == SEMAPHORE_SIGNAL)
         semaphore = 0; /* nobody can wait for one: as any selector that is no good here */
     ipc_reply(cpu, ec, semaphore);
     return OUTCOME_NONE;
@@ -37,10 +37,12 @@ const hypercall_handler hypercall_handlers[NOVA_HYPERCALLS] = {
 
 void hypercall_finish(struct cpu *cpu, struct ec *ec, unsigned outcome)
 {
+    if (outcome == OUTCOME_NONE)
+        return; /* it may be somebody else's already */
     unsigned number = ec->frame.arg[0] & (NOVA_HYPERCALLS - 1);
     /* The creating ones and misc leave it to the caller to add quota and try again; call has told the callee's portal already. */
     bool told = outcome == NOVA_QUO_OOM && (number == NOVA_REVOKE || number > NOVA_MISC) && oom_call(cpu, ec, ec, OOM_CALL);
-    if (outcome != OUTCOME_NONE && !told)
+    if (!told)
         ec->frame.arg[0] = outcome;
 }
 

@@ -25,11 +25,11 @@ unsigned ipc_call(struct cpu *cpu, struct ec *ec, struct portal *portal, bool no
     }
     if (__builtin_expect(callee->cpu != cpu, 0)) {
         /* Looked at from here first: going there means waiting behind whoever is busy. */
-        if (no_block && (__atomic_load_n(&callee->busy, __ATOMIC_RELAXED) || callee->dead))
+        if (no_block && (__atomic_load_n(&callee->busy, __ATOMIC_RELAXED) || GLANCE(callee->dead)))
             return NOVA_COM_TIM;
         return remote_call(cpu, ec, portal);
     }
-    if (callee->dead)
+    if (GLANCE(callee->dead))
         return NOVA_COM_TIM;
     if (callee->busy) {
         if (no_block)
@@ -59,7 +59,7 @@ void ipc_receive(struct cpu *cpu, struct ec *ec)
     /* The call has not taken place. */
     transfer_end(&ec->moved, &ec->cursor);
     ec->caller = 0;
-    ec->busy = false;
+    POKE(ec->busy, false);
     cpu->pending |= PENDING_CHECK;
     if (!caller)
         return;
@@ -70,7 +70,7 @@ void ipc_receive(struct cpu *cpu, struct ec *ec)
     caller->callee = 0;
     caller->oom_callee = true;
     caller->todo = TODO_HYPERCALL;
-    cpu->current = caller;
+    POKE(cpu->current, caller);
 }
 
 /* The state last: it is taken over once, however often the items have to be repeated. */
@@ -92,7 +92,7 @@ static unsigned reply_copy(struct ec *ec, struct ec *caller)
 {
     if (caller->oom_reason || caller->successor)
         return NOVA_SUCCESS;
-    return caller->in_event ? event_reply(ec, caller) : caller->dead ? NOVA_COM_ABT : message_copy(ec, caller, ec);
+    return caller->in_event ? event_reply(ec, caller) : GLANCE(caller->dead) ? NOVA_COM_ABT : message_copy(ec, caller, ec);
 }
 
 /* The caller of this CPU goes on, or sleeps on the semaphore first. */
@@ -101,9 +101,9 @@ static void caller_resume(struct cpu *cpu, struct ec *caller, enum nova_status s
     bool event = caller->in_event;
     caller->callee = 0;
     cpu->walking = false;
-    caller->in_event = false;
-    cpu->current = caller;
-    if (caller->dead)
+    POKE(caller->in_event, false);
+    POKE(cpu->current, caller);
+    if (GLANCE(caller->dead))
         cpu->pending |= PENDING_CHECK; /* it does not come back from this call */
     if (__builtin_expect(caller->successor != 0, 0)) {
         /* It has moved on, and must not run here again. */
@@ -148,7 +148,7 @@ void ipc_reply(struct cpu *cpu, struct ec *ec, struct semaphore *semaphore)
     if (__builtin_expect(status == NOVA_QUO_OOM, 0) && oom_call(cpu, ec, caller, OOM_REPLY))
         return;
     ec->caller = 0;
-    ec->busy = false;
+    POKE(ec->busy, false);
     if (!caller || cpu->helping)
         cpu->pending |= PENDING_CHECK;
     if (!caller)
@@ -183,10 +183,10 @@ static bool resolve_once(struct cpu *cpu)
     }
     bool dead = __atomic_load_n(&start->dead, __ATOMIC_RELAXED);
     if (!dead && !end->blocked) {
-        cpu->current = end;
+        POKE(cpu->current, end);
         return true;
     }
-    if (!dead && end->remote_ec && remote_follow(cpu, sc, end))
+    if (!dead && GLANCE(end->remote_ec) && remote_follow(cpu, sc, end))
         return false;
     /* Nothing to run: sleep with the end of the chain; with a dead EC, for good. */
     schedule_sleep(cpu);
@@ -209,7 +209,7 @@ void ipc_resolve(struct cpu *cpu)
 
 void ec_kill(struct cpu *cpu, struct ec *ec, const char *why)
 {
-    if (ec->dead)
+    if (GLANCE(ec->dead))
         return;
     /* Not for a whole PD that is going, from its last name on. */
     if (__atomic_load_n(&ec->pd->object.caps, __ATOMIC_RELAXED) && !ec->successor)

@@ -59,7 +59,7 @@ static void proceed(struct cpu *cpu, struct ec *ec)
     } else if (ec->todo == TODO_EVENT)
         event_deliver(cpu, ec);
     else {
-        ec->recall = false;
+        POKE(ec->recall, false);
         event_raise(ec, ec->kind == EC_VCPU ? NOVA_VM_RECALL : NOVA_EVENT_RECALL, 0, 0);
     }
 }
@@ -94,7 +94,7 @@ static __attribute__((noinline)) struct frame *leave_slowly(struct cpu *cpu)
             continue;
         }
         struct ec *ec = cpu->current;
-        if (ec->unfinished) {
+        if (GLANCE(ec->unfinished)) {
             if (!cpu_work(cpu, PROCEED_WORK))
                 break;
             proceed(cpu, ec);
@@ -120,7 +120,7 @@ static __attribute__((noinline)) struct frame *leave_slowly(struct cpu *cpu)
 static inline struct frame *kernel_leave(struct cpu *cpu)
 {
     struct ec *ec = cpu->current;
-    if (__builtin_expect(cpu->pending | __atomic_load_n(&cpu->posted, __ATOMIC_RELAXED) | ec->unfinished, 0))
+    if (__builtin_expect(cpu->pending | __atomic_load_n(&cpu->posted, __ATOMIC_RELAXED) | GLANCE(ec->unfinished), 0))
         return leave_slowly(cpu);
     return ec == cpu->resumed ? &ec->frame : switch_to(cpu, ec);
 }
@@ -141,7 +141,7 @@ struct frame *kernel_hypercall(struct cpu *cpu) { return any_hypercall(cpu, cpu-
 /* The event of the current EC that was just raised. */
 static inline struct frame *event_now(struct cpu *cpu, struct ec *ec)
 {
-    if (__builtin_expect(cpu->pending | __atomic_load_n(&cpu->posted, __ATOMIC_RELAXED) | (ec->unfinished ^ TODO_EVENT), 0))
+    if (__builtin_expect(cpu->pending | __atomic_load_n(&cpu->posted, __ATOMIC_RELAXED) | (GLANCE(ec->unfinished) ^ TODO_EVENT), 0))
         return leave_slowly(cpu);
     event_deliver(cpu, ec);
     return kernel_leave(cpu);

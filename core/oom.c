@@ -19,7 +19,7 @@ bool oom_call(struct cpu *cpu, struct ec *ec, struct ec *receiver, enum oom_reas
     struct ec *handler = portal ? portal->ec : 0;
     bool failed = ec->oom_failed;
     ec->oom_failed = false;
-    if (!portal || handler->dead || failed || (handler == ec && reason != OOM_REPLY))
+    if (!portal || GLANCE(handler->dead) || failed || (handler == ec && reason != OOM_REPLY))
         return false;
     ec->oom_id = oom_id(ec, handler->pd);
     ec->oom_reason = (uint8_t)reason;

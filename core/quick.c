@@ -14,7 +14,7 @@ KERNEL_QUICK word kernel_quick_pt_ctrl(word arg1, word arg2, struct cpu *cpu)
     struct portal *portal = QUICK_FIND(portal, cpu, arg1, NOVA_PT_CTRL_PERM);
     if (!portal)
         return KERNEL_SLOW;
-    portal->id = arg2;
+    POKE(portal->id, arg2);
     return NOVA_SUCCESS;
 }
 

@@ -27,7 +27,7 @@ static void sc_send(struct cpu *cpu, struct sc *sc, struct cpu *to)
     if (!schedule_remove(cpu, sc, SC_MOVING))
         return; /* it has died: schedule has dropped it */
     sc->visits = sc->carried != 0;
-    sc->cpu = to;
+    POKE(sc->cpu, to);
     inbox_post(cpu, to, &sc->inbox);
 }
 
@@ -38,7 +38,7 @@ void remote_forget(struct cpu *cpu, struct sc *sc)
         return;
     object_unref(cpu, &sc->carried->object);
     object_unref(cpu, &sc->start->object);
-    sc->carried = 0;
+    POKE(sc->carried, 0);
     sc->start = sc->ec;
 }
 
@@ -49,7 +49,7 @@ bool remote_follow(struct cpu *cpu, struct sc *sc, struct ec *caller)
         return false;
     object_ref(&caller->object); /* it has its own one until it leaves the chain, which is on this CPU */
     remote_forget(cpu, sc);
-    sc->carried = caller;
+    POKE(sc->carried, caller);
     sc->start = callee;
     sc_send(cpu, sc, callee->cpu);
     return true;
@@ -63,9 +63,11 @@ bool remote_help(struct cpu *cpu, struct ec *self, struct ec *busy)
         return false; /* it is looked at again after the window */
     if (end->blocked) {
         /* Not for ever: user space may have built a circle of calls. */
-        if (end->remote_ec && sc->hops < HELP_HOPS && remote_follow(cpu, sc, end)) {
-            sc->hops++;
-            return false;
+        if (GLANCE(end->remote_ec) && sc->hops < HELP_HOPS) {
+            sc->hops++; /* before it is on its way: then it is another CPU's */
+            if (remote_follow(cpu, sc, end))
+                return false;
+            sc->hops--;
         }
         schedule_sleep(cpu);
         list_append(&end->sleepers, &sc->link);
@@ -73,7 +75,7 @@ bool remote_help(struct cpu *cpu, struct ec *self, struct ec *busy)
     }
     if (end != self) {
         cpu->helping = true;
-        cpu->current = end;
+        POKE(cpu->current, end);
     }
     return true;
 }
@@ -187,11 +189,11 @@ enum remote_visit remote_visit(struct cpu *cpu, struct sc *sc)
     if (callee->caller == caller)
         return REMOTE_RUN;
     /* In this order: if the call is good, so is its portal, since only this CPU ends the call. A dying caller drops it, too. */
-    bool good = __atomic_load_n(&caller->remote_ec, __ATOMIC_ACQUIRE) == callee && !caller->dead;
+    bool good = __atomic_load_n(&caller->remote_ec, __ATOMIC_ACQUIRE) == callee && !GLANCE(caller->dead);
     struct object *object = __atomic_load_n(&caller->remote_portal, __ATOMIC_ACQUIRE);
     if (!good || !object)
         sc_go_home(cpu, sc);
-    else if (callee->dead || (callee->busy && !caller->oom_reason && caller->frame.arg[0] >> 4 & NOVA_CALL_NOBLOCK))
+    else if (GLANCE(callee->dead) || (callee->busy && !caller->oom_reason && caller->frame.arg[0] >> 4 & NOVA_CALL_NOBLOCK))
         remote_end(cpu, callee, caller, NOVA_COM_TIM);
     else if (callee->busy) {
         return remote_help(cpu, 0, callee) ? REMOTE_BUSY : REMOTE_LEFT;
@@ -261,7 +263,7 @@ void remote_look_after(struct cpu *cpu, struct ec *ec)
         visitors_go_home(cpu, ec);
     } else if (!list_empty(&ec->swept))
         visitors_look(cpu, ec);
-    if (caller && caller->cpu != cpu && caller->dead) {
+    if (caller && caller->cpu != cpu && GLANCE(caller->dead)) {
         ec->caller = 0;
         object_unref(cpu, &caller->object);
     }

@@ -24,8 +24,8 @@ static inline void space_enter(struct cpu *cpu, struct pd *pd)
 /* The CPU goes on with another EC: time is charged. */
 static inline void ec_resume(struct cpu *cpu, struct ec *from, struct ec *to, uint64_t now)
 {
-    from->time += now;
-    to->time -= now;
+    POKE(from->time, from->time + now);
+    POKE(to->time, to->time - now);
     cpu->resumed = to;
 }
 

@@ -65,14 +65,16 @@ static inline void sc_left(const struct cpu *cpu, struct sc *sc, uint64_t now)
 /* The running SC stops counting its time, or a visitor's, and keeps what is left of its slice. */
 static inline void sc_stop(struct cpu *cpu, struct sc *sc, uint64_t now)
 {
-    *(__builtin_expect(sc->visits, 0) ? &cpu->visitor_time : &sc->time) += now;
+    uint64_t *time = __builtin_expect(sc->visits, 0) ? &cpu->visitor_time : &sc->time;
+    POKE(*time, *time + now);
     sc_left(cpu, sc, now);
 }
 
 /* It has the CPU from now on. */
 static inline void sc_start(struct cpu *cpu, struct sc *sc, uint64_t now)
 {
-    *(__builtin_expect(sc->visits, 0) ? &cpu->visitor_time : &sc->time) -= now;
+    uint64_t *time = __builtin_expect(sc->visits, 0) ? &cpu->visitor_time : &sc->time;
+    POKE(*time, *time - now);
     cpu->slice_end = now + sc->left;
 }
 
@@ -113,7 +115,7 @@ static inline void ready_put_back_plain(struct cpu *cpu, struct sc *sc)
 /* It gets the CPU. False = the timer is to be looked at (timer_update). */
 static inline bool sc_run_plain(struct cpu *cpu, struct sc *sc, uint64_t now)
 {
-    sc->time -= now;
+    POKE(sc->time, sc->time - now);
     if (__builtin_expect(!sc->left, 0))
         sc->left = sc->quantum;
     uint64_t end = now + sc->left;

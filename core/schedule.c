@@ -21,7 +21,7 @@ static void sc_drop(struct cpu *cpu, struct sc *sc)
 void schedule_ready(struct cpu *cpu, struct sc *sc)
 {
     ASSERT(sc->cpu == cpu && sc->state != SC_READY && sc->state != SC_DEAD);
-    if (sc->dead) {
+    if (GLANCE(sc->dead)) {
         sc_drop(cpu, sc);
         return;
     }
@@ -59,7 +59,7 @@ void schedule_arrive(struct cpu *cpu, struct sc *sc)
 {
     if (sc->state == SC_NEW || sc->state == SC_MOVING)
         schedule_ready(cpu, sc);
-    else if (sc->dead && sc->state != SC_DEAD)
+    else if (GLANCE(sc->dead) && sc->state != SC_DEAD)
         schedule_remove(cpu, sc, SC_ASLEEP);
 }
 
@@ -101,7 +101,7 @@ void schedule_pick(struct cpu *cpu)
     uint64_t now = time_now();
     sc_stop(cpu, old, now);
     if (old->state == SC_RUNNING && old != cpu->idle_sc) {
-        if (old->dead)
+        if (GLANCE(old->dead))
             sc_drop(cpu, old);
         else
             ready_put_back(cpu, old);

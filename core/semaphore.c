@@ -69,7 +69,7 @@ static void enqueue(struct cpu *cpu, struct semaphore *semaphore, struct ec *ec,
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (__atomic_load_n(&ec->dead, __ATOMIC_RELAXED)) {
         wait_queue_remove(&semaphore->queue, &ec->waiter.link);
-        ec->waiter.queue = 0;
+        POKE(ec->waiter.queue, 0);
     }
 }
 
@@ -79,7 +79,7 @@ bool semaphore_down(struct cpu *cpu, struct semaphore *semaphore, struct ec *ec,
     bool done = counter_take(semaphore, down);
     if (!done && down->deadline && down->deadline <= time_now())
         done = down->timed_out = true;
-    bool dead = semaphore->queue.dead;
+    bool dead = GLANCE(semaphore->queue.dead);
     if (!done && !dead)
         enqueue(cpu, semaphore, ec, WAIT_DOWN);
     spin_unlock(&semaphore->queue.lock);
@@ -100,7 +100,7 @@ enum semaphore_wait semaphore_wait(struct cpu *cpu, struct semaphore *semaphore,
 {
     struct down down = {.to_zero = false};
     spin_lock(&semaphore->queue.lock);
-    bool done = counter_take(semaphore, &down), dead = semaphore->queue.dead;
+    bool done = counter_take(semaphore, &down), dead = GLANCE(semaphore->queue.dead);
     if (!done && !dead)
         enqueue(cpu, semaphore, ec, why);
     spin_unlock(&semaphore->queue.lock);
@@ -122,11 +122,11 @@ static struct semaphore *target_lock(struct semaphore *semaphore, struct signal 
 
 void semaphore_up(struct cpu *cpu, struct semaphore *semaphore)
 {
-    struct signal *signal = semaphore->queue.kind == SEMAPHORE_PLAIN ? 0 : signal_of(semaphore);
+    struct signal *signal = GLANCE(semaphore->queue.kind) == SEMAPHORE_PLAIN ? 0 : signal_of(semaphore);
     struct semaphore *target = target_lock(semaphore, signal);
     struct down down = {.to_zero = false};
     struct waiter *waiter = 0;
-    if (!target->queue.dead && !semaphore->queue.dead) {
+    if (!GLANCE(target->queue.dead) && !GLANCE(semaphore->queue.dead)) {
         if (target != semaphore)
             signal->ups++;
         if (target->counter == 0 && (waiter = wait_queue_take(&target->queue))) {
@@ -192,7 +192,7 @@ enum nova_status semaphore_create(struct pd *payer, word count, struct semaphore
 static void signal_unname(struct signal *signal)
 {
     spin_lock(&signal->target->queue.lock);
-    signal->semaphore.queue.dead = true;
+    POKE(signal->semaphore.queue.dead, true);
     if (!list_empty(&signal->pending)) {
         wait_queue_remove(&signal->target->queue, &signal->pending);
         signal->target->counter--;
@@ -203,13 +203,13 @@ static void signal_unname(struct signal *signal)
 static enum settle semaphore_unnamed(struct cpu *cpu, struct object *object)
 {
     struct semaphore *semaphore = CONTAINER(object, struct semaphore, object);
-    if (semaphore->queue.kind == SEMAPHORE_SIGNAL) {
+    if (GLANCE(semaphore->queue.kind) == SEMAPHORE_SIGNAL) {
         signal_unname(signal_of(semaphore));
         return SETTLE_DONE;
     }
     for (unsigned steps = 0; steps < WAKE_STEPS; steps++) {
         spin_lock(&semaphore->queue.lock);
-        semaphore->queue.dead = true;
+        POKE(semaphore->queue.dead, true);
         struct waiter *waiter = semaphore->counter ? 0 : wait_queue_take(&semaphore->queue);
         spin_unlock(&semaphore->queue.lock);
         if (!waiter)
@@ -223,7 +223,7 @@ static void semaphore_free(struct cpu *cpu, struct reclaim_item *item)
 {
     struct semaphore *semaphore = CONTAINER(item, struct semaphore, object.item);
     struct pd *payer = semaphore->object.payer;
-    if (semaphore->queue.kind == SEMAPHORE_SIGNAL) {
+    if (GLANCE(semaphore->queue.kind) == SEMAPHORE_SIGNAL) {
         object_unref(cpu, &signal_of(semaphore)->target->object);
         slab_free(&payer->account, signal_of(semaphore), sizeof(struct signal));
     } else

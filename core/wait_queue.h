@@ -48,19 +48,19 @@ static inline bool wait_queue_try_alive(struct wait_queue *queue)
 static inline void wait_queue_append(struct wait_queue *queue, struct list *link)
 {
     list_append(&queue->list, link);
-    queue->filled = true;
+    POKE(queue->filled, true);
 }
 
 static inline void wait_queue_remove(struct wait_queue *queue, struct list *link)
 {
     list_remove(link);
-    queue->filled = !list_empty(&queue->list);
+    POKE(queue->filled, !list_empty(&queue->list));
 }
 
 /* Under the lock. */
 static inline void wait_queue_add(struct wait_queue *queue, struct waiter *waiter)
 {
-    waiter->queue = queue;
+    POKE(waiter->queue, queue);
     wait_queue_append(queue, &waiter->link);
 }
 
@@ -71,7 +71,7 @@ static inline struct waiter *wait_queue_take(struct wait_queue *queue)
         return 0;
     struct waiter *waiter = CONTAINER(queue->list.next, struct waiter, link);
     wait_queue_remove(queue, &waiter->link);
-    waiter->queue = 0;
+    POKE(waiter->queue, 0);
     return waiter;
 }
 
@@ -85,7 +85,7 @@ static inline bool wait_queue_leave(struct waiter *waiter)
     bool inside = waiter->queue == queue;
     if (inside) {
         wait_queue_remove(queue, &waiter->link);
-        waiter->queue = 0;
+        POKE(waiter->queue, 0);
     }
     spin_unlock(&queue->lock);
     return inside;

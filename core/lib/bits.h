@@ -10,13 +10,16 @@
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
 /*
- * One look at a word that other CPUs may be writing, for a comparison: what was seen is not used again. The compiler may compare with memory directly, which it does
- * not for an atomic load; the thread sanitizer wants to see one.
+ * What one CPU changes and others look at without a lock. GLANCE for looks that may be a moment old, since whoever makes the change also leaves word: what was seen is
+ * not used again. POKE for the change where it is no atomic operation anyway. The compiler may fold them into other instructions, which it does not do with
+ * atomic accesses; the thread sanitizer sees those, and reports what is not marked.
  */
 #ifdef __SANITIZE_THREAD__
 #define GLANCE(place) __atomic_load_n(&(place), __ATOMIC_RELAXED)
+#define POKE(place, value) __atomic_store_n(&(place), value, __ATOMIC_RELAXED)
 #else
 #define GLANCE(place) (place)
+#define POKE(place, value) ((place) = (value))
 #endif
 
 static inline word word_min(word a, word b) { return a < b ? a : b; }

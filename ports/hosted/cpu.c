@@ -24,6 +24,7 @@ struct hosted_cpu {
     bool inside;            /* in the kernel: running or spinning */
     bool in_kernel;         /* between entry and resume, for checks */
     bool signal;
+    bool idle; /* outside of the kernel, with nothing to run: for other threads to see */
     uint64_t deadline;
     uint64_t gsis; /* pending device interrupts */
     /* the request that the coroutine takes up */
@@ -227,6 +228,7 @@ static void run_kernel(struct hosted_cpu *cpu)
 {
     unsigned number = index_of(cpu);
     cpu->in_kernel = true;
+    __atomic_store_n(&cpu->idle, false, __ATOMIC_RELAXED);
     if (cpu->current)
         fpu_enter(number, cpu->current);
     struct frame *frame = first_step(cpu);
@@ -257,6 +259,7 @@ static void run_kernel(struct hosted_cpu *cpu)
         if (frame) {
             cpu->current = cpu->switched = frame;
             fpu_resume(number, frame);
+            __atomic_store_n(&cpu->idle, frame->resume == RESUME_IDLE, __ATOMIC_RELAXED);
         }
     }
     cpu->in_kernel = false;
@@ -391,13 +394,16 @@ void machine_settle(void)
     }
 }
 
-void machine_poll(unsigned number)
+bool machine_poll(unsigned number)
 {
     struct hosted_cpu *cpu = &cpus[number];
-    if (__atomic_load_n(&cpu->signal, __ATOMIC_SEQ_CST))
-        cpu_enter(number, ENTER_SIGNAL, 0, 0, 0);
-    if (cpu->deadline <= machine_time())
-        cpu_enter(number, ENTER_TIMER, 0, 0, 0);
+    enum entry entry = __atomic_load_n(&cpu->signal, __ATOMIC_SEQ_CST) ? ENTER_SIGNAL
+                       : cpu->deadline <= machine_time()               ? ENTER_TIMER
+                                                                       : ENTER_CONTINUE;
+    if (entry == ENTER_CONTINUE && (cpu->current || !cpu->core))
+        return false;
+    cpu_enter(number, entry, 0, 0, 0);
+    return true;
 }
 
 void machine_advance(uint64_t ticks)
@@ -421,7 +427,7 @@ bool machine_advance_to_timer(void)
 
 struct frame *cpu_frame(unsigned number) { return cpus[number].current; }
 
-bool cpu_idle(unsigned number) { return cpus[number].current && cpus[number].current->resume == RESUME_IDLE; }
+bool cpu_idle(unsigned number) { return __atomic_load_n(&cpus[number].idle, __ATOMIC_RELAXED); }
 
 struct cpu *cpu_core(unsigned number) { return cpus[number].core; }
 

@@ -117,8 +117,8 @@ void cpu_reset(const struct machine_options *options);
 
 /* Delivers signals and due timers on all CPUs until nothing is left to do. */
 void machine_settle(void);
-/* The same for one CPU, by its own thread. */
-void machine_poll(unsigned cpu);
+/* One thing that is left to do for one CPU, by its own thread; false = nothing. */
+bool machine_poll(unsigned cpu);
 void cpu_raise_gsi(unsigned cpu, unsigned gsi);
 bool cpu_signal_pending(unsigned cpu);
 uint64_t cpu_deadline(unsigned cpu);

@@ -331,7 +331,7 @@ void mmu_flush(struct mmu *mmu, enum mmu_view view, word page, word count)
 {
     unsigned cpu = cpu_number();
     machine_point();
-    if (!mmu || (io_copy[cpu].tag == mmu->tag && io_copy[cpu].generation != mmu->io_generation))
+    if (!mmu || (io_copy[cpu].tag == mmu->tag && io_copy[cpu].generation != __atomic_load_n(&mmu->io_generation, __ATOMIC_ACQUIRE)))
         io_copy[cpu].valid = false;
     for (struct translation *t = tlb[cpu]; view == MMU_HOST && t < tlb[cpu] + TLB_SIZE; t++)
         if (!mmu || (t->tag == mmu->tag && (!count || t->page - page < count)))
@@ -383,7 +383,7 @@ bool port_allowed(unsigned cpu, const struct mmu *mmu, unsigned port)
     if (!io_copy[cpu].valid || io_copy[cpu].tag != mmu->tag || (io_copy[cpu].bits[port / 8] >> port % 8 & 1)) {
         io_copy[cpu].valid = true;
         io_copy[cpu].tag = mmu->tag;
-        io_copy[cpu].generation = mmu->io_generation;
+        io_copy[cpu].generation = __atomic_load_n(&mmu->io_generation, __ATOMIC_ACQUIRE);
         memcpy(io_copy[cpu].bits, mmu->io_bitmap, sizeof io_copy[cpu].bits);
     }
     return !(io_copy[cpu].bits[port / 8] >> port % 8 & 1);

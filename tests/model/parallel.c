@@ -296,7 +296,7 @@ static void meet(unsigned cpu, unsigned number)
     while (__atomic_load_n(&finished, __ATOMIC_SEQ_CST) < number * CPUS)
         machine_poll(cpu);
     while (!quiet() || signals() || !quiet()) {
-        if (cpu_signal_pending(cpu)) {
+        if (cpu_signal_pending(cpu) || !cpu_frame(cpu)) {
             __atomic_store_n(&quiet_cpu[cpu], false, __ATOMIC_SEQ_CST);
             machine_poll(cpu);
         } else {

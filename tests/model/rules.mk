@@ -11,6 +11,7 @@
 MODEL_OBJECTS := $(patsubst %.c,$(OUT)/obj/%.o,$(call find,tests/model/*.c))
 STEPS ?= 100000
 ROUNDS ?= 20000
+THREAD_STEPS ?= 3000
 MODEL_TESTS := "$(OUT)/test/model $(SEED) $(STEPS)" "$(OUT)/test/model --fault" "$(OUT)/test/model --parallel $(SEED) $(ROUNDS)"
 TEST_PROGRAMS += $(OUT)/test/model
 
@@ -37,4 +38,4 @@ interleave:
 model-threads:
 	$(Q)$(MAKE) --no-print-directory -f $(firstword $(MAKEFILE_LIST)) ARCH=hosted CC=$(CC) OUT=$(OUT)-threads CPUS=$(CPUS) V=$(V) \
 	    SANITIZE='-fsanitize=thread $(if $(findstring clang,$(CC)),,-Wno-tsan)' $(OUT)-threads/test/model
-	TSAN_OPTIONS=history_size=7 $(OUT)-threads/test/model --threads $(SEED) 3000
+	TSAN_OPTIONS="suppressions=$(TOP)/tests/unit/threads.supp history_size=7" $(OUT)-threads/test/model --threads $(SEED) $(THREAD_STEPS)

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ROUND_STEPS = 8000, TRACE = 40, TRACE_LINE = 160, THREAD_STEPS = 1000, THREAD_POLLS = 200000 };
+enum { ROUND_STEPS = 8000, TRACE = 40, TRACE_LINE = 160, THREAD_STEPS = 1000, THREAD_POLLS = 20000 };
 
 struct random_state random_state[CPUS];
 static char trace[TRACE][TRACE_LINE];
@@ -66,15 +66,35 @@ unsigned random_below(struct random_state *random, unsigned limit) { return (uns
 
 /* ---- threads ---- */
 
-static bool round_over;
+static bool round_over, quiet_cpu[CPUS];
 static unsigned running_threads;
+
+/* The CPU only does what others want. It is quiet while it is outside of the kernel, with nothing to do. */
+static void answer(unsigned cpu)
+{
+    __atomic_store_n(&quiet_cpu[cpu], false, __ATOMIC_SEQ_CST);
+    while (machine_poll(cpu))
+        ;
+    __atomic_store_n(&quiet_cpu[cpu], true, __ATOMIC_SEQ_CST);
+    sched_yield();
+}
+
+/* Nobody is in the kernel or on the way there: who is signalled stays quiet only until it looks. */
+static bool all_quiet(void)
+{
+    for (unsigned twice = 0; twice < 2; twice++)
+        for (unsigned cpu = 0; cpu < CPUS; cpu++)
+            if (!__atomic_load_n(&quiet_cpu[cpu], __ATOMIC_SEQ_CST) || cpu_signal_pending(cpu))
+                return false;
+    return true;
+}
 
 static void *cpu_thread(void *argument)
 {
     unsigned cpu = (unsigned)(uintptr_t)argument;
     for (unsigned work = 0, polls = 0; work < THREAD_STEPS && polls < THREAD_POLLS; polls++) {
         machine_poll(cpu);
-        if (cpu_idle(cpu)) {
+        if (!cpu_frame(cpu) || cpu_idle(cpu)) {
             sched_yield(); /* until root wakes or makes somebody */
             continue;
         }
@@ -83,16 +103,18 @@ static void *cpu_thread(void *argument)
     }
     __atomic_sub_fetch(&running_threads, 1, __ATOMIC_SEQ_CST);
     while (!__atomic_load_n(&round_over, __ATOMIC_SEQ_CST))
-        machine_poll(cpu);
+        answer(cpu);
     return 0;
 }
 
-/* While the others run, root does its part; then it clears up while they only answer. */
+/* While the others run, root does its part; then it clears up while they only answer, until nothing is left to do. */
 static void round_threads(void)
 {
     pthread_t thread[CPUS];
     round_over = false;
     running_threads = CPUS - 1;
+    for (unsigned cpu = 0; cpu < CPUS; cpu++)
+        quiet_cpu[cpu] = false;
     for (unsigned cpu = 1; cpu < CPUS; cpu++)
         if (pthread_create(&thread[cpu], 0, cpu_thread, (void *)(uintptr_t)cpu))
             random_fail("pthread_create");
@@ -101,17 +123,15 @@ static void round_threads(void)
         root_step(&random_state[0]);
     }
     root_clear();
-    /* Grace periods need all CPUs. */
-    for (unsigned i = 0; i < 200; i++) {
-        machine_poll(0);
-        usleep(100);
+    for (unsigned i = 0; i < 20; i++) {
+        do
+            answer(0);
+        while (!all_quiet());
+        machine_advance(10000000);
     }
     __atomic_store_n(&round_over, true, __ATOMIC_SEQ_CST);
     for (unsigned cpu = 1; cpu < CPUS; cpu++)
         pthread_join(thread[cpu], 0);
-    for (unsigned i = 0; i < 20; i++)
-        for (unsigned cpu = 0; cpu < CPUS; cpu++)
-            machine_poll(cpu);
 }
 
 /* ---- rounds ---- */
