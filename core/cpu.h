@@ -60,6 +60,7 @@ struct cpu {
     struct spinlock gone_lock;
     uint64_t gone_sc_time, gone_ec_time; /* of what does not exist any more, and nobody had read: TSC ticks, under gone_lock */
     struct sc *idle_sc;
+    uint64_t idle_seen; /* time of idle_sc when the CPU last went on with another EC */
     struct ec *idle_ec;
 
     struct list dropped; /* dead SCs that are in no queue any more */

@@ -48,7 +48,8 @@ static void ec_free(struct cpu *cpu, struct reclaim_item *item)
     struct ec *ec = CONTAINER(item, struct ec, object.item);
     struct pd *payer = ec->object.payer, *pd = ec->pd;
     cpu_work(cpu, FREE_WORK);
-    cpu_time_gone(ec->cpu, &ec->cpu->gone_ec_time, ec->time - ec->time_read);
+    /* While it ran, it may have been told a little more than it was charged for in the end: switch_to takes off what was idle time. */
+    cpu_time_gone(ec->cpu, &ec->cpu->gone_ec_time, ec->time > ec->time_read ? ec->time - ec->time_read : 0);
     ec_memory_free(ec);
     object_unref(cpu, &pd->object);
     object_unref(cpu, &payer->object);

@@ -64,12 +64,35 @@ static void proceed(struct cpu *cpu, struct ec *ec)
     }
 }
 
+/*
+ * What the idle SC is charged for is the idle EC's time and nobody else's: also while the kernel found out that there is nothing to run, or that there is
+ * something again.
+ */
+static __attribute__((noinline)) void resume_about_idle(struct cpu *cpu, struct ec *from, struct ec *to)
+{
+    struct ec *idle_ec = cpu->idle_ec;
+    uint64_t now = time_now(), idle = cpu->idle_sc->time;
+    if (cpu->sc == cpu->idle_sc)
+        idle += now;
+    ec_resume(cpu, from, to, now);
+    if (from == idle_ec) {
+        to->time += from->time - idle;
+        from->time = idle;
+    } else {
+        from->time -= idle - cpu->idle_seen;
+        idle_ec->time += idle - cpu->idle_seen;
+    }
+    cpu->idle_seen = idle;
+}
+
 /* Another EC's frame is resumed: time is charged, registers and address space follow. */
 static inline struct frame *switch_to(struct cpu *cpu, struct ec *ec)
 {
     struct ec *from = cpu->resumed;
-    uint64_t now = time_now();
-    ec_resume(cpu, from, ec, now);
+    if (__builtin_expect(from->kind == EC_IDLE || ec->kind == EC_IDLE || cpu->idle_sc->time != cpu->idle_seen, 0))
+        resume_about_idle(cpu, from, ec);
+    else
+        ec_resume(cpu, from, ec, time_now());
     if (from->kind == EC_VCPU && ec->caller == from)
         frame_lend(&from->frame, &ec->frame);
     else if (__builtin_expect(from->frame.fpu_used | ec->frame.fpu_used, 0))

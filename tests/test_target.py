@@ -50,3 +50,10 @@ def test_stress(built, start, arch, cpus, icount, words):
     text = run.text()
     said = re.findall(r"(?m)^\[\d+\] .*", text[text.index("# stress: "):])
     assert not said, run.explain("the kernel's log has new lines:\n" + "\n".join(said))
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize("cpus,checks", [(1, 20), (4, 31)])
+def test_clock(built, start, arch, cpus, checks):
+    """Times of SCs, ECs and idle time add up to the elapsed time within 0.1 %; slices are as long as asked for; 10,000 timeouts fire once and in time."""
+    tap(start(boot(built, "clock", arch, cpus, icount=True, command_line="serial kmem=256M")), "clock", checks)
