@@ -6,6 +6,7 @@
 #   make test            everything that can be tested in about a quarter of an hour; T=name: only the cases whose name fits
 #   make test-all        make test with the slow cases
 #   make bench           what the kernel's paths cost, against tests/budgets; make bench-update accepts what was measured
+#   make guest-table     doc/guests.md anew: which guest runs on which machine, from running all of them
 #   make check           the walls between folders, formatting, static checks, builds with gcc and clang
 #   make ARCH=x86_64     build kernel and user programs (x86_32: for 32-bit PCs; hosted: core as a library)
 #   make iso             bootable image build/out/ARCH/nova.iso for BIOS and UEFI machines
@@ -22,7 +23,7 @@ APPEND  ?= serial
 BUILD    = $(MAKE) --no-print-directory -C build
 ARCH_OR  = $(or $(ARCH),x86_64)
 
-.PHONY: help build run test test-all bench bench-update check format clean iso install
+.PHONY: help build run test test-all bench bench-update guest-table check format clean iso install
 .DEFAULT_GOAL := $(if $(ARCH),build,help)
 
 help:
@@ -59,6 +60,12 @@ bench:
 bench-update:
 	@tools/setup test
 	@tests/bench --update
+
+# The comparison with the old table may be red here; what counts is the new one.
+guest-table:
+	@tools/setup test
+	-@tests/run test_every_guest
+	@tools/guest_table
 
 check:
 	@tools/setup test

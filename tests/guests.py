@@ -1,21 +1,46 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Guests of user/vmm: which there are, on which machines they run, and how a run is read."""
+"""Guests of user/vmm: which there are, on which machines they run, how a run is read, and the table of all that in doc/guests.md.
+
+A run leaves what it found in build/out/guests; `make guest-table` runs everything and writes the table anew from it.
+"""
+import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from emulator import Boot
+
+TOP = Path(__file__).resolve().parent.parent
+FOUND = TOP / "build/out/guests"
+DOCUMENT = TOP / "doc/guests.md"
+ARCHS = ["x86_64", "x86_32"]
+NOT_HERE = "–"
 
 
 @dataclass(frozen=True)
 class Guest:
     name: str
+    what: str
     needs: str = ""        # what not every column has: see Column.lacks; "64": a 64-bit host
     arguments: str = ""    # of its module
 
 
-GUESTS = [Guest("real", "real"), Guest("flat"), Guest("steps", "step"), Guest("task", "task"), Guest("task_paging", "task"), Guest("nested", "double"),
-          Guest("nested_long", "double 64"), Guest("two_level"), Guest("pae"), Guest("long", "64"),
-          Guest("pair_two_level", arguments="vcpus=2"), Guest("pair_pae", arguments="vcpus=2"), Guest("pair_long", "64", "vcpus=2")]
+GUESTS = [
+    Guest("real", "real mode, flat image: exceptions, single-step, interrupts of PIT, RTC and UART, HLT, ports and strings, CPUID, MSRs, CR0/CR4", "real"),
+    Guest("flat", "32 bit without paging, ELF: as `real`, x87/SSE/AVX, user code, SYSENTER"),
+    Guest("steps", "single-step over instructions that exit", "step"),
+    Guest("breakpoints", "breakpoints by debug registers"),
+    Guest("task", "hardware task switches", "task"),
+    Guest("task_paging", "hardware task switches with paging", "task"),
+    Guest("two_level", "32-bit paging, Multiboot: as `flat`; accessed and dirty bits, WP, INVLPG, large and global pages, tables that map themselves"),
+    Guest("pae", "the same with PAE, no-execute, reserved bits"),
+    Guest("long", "64 bit, Multiboot with addresses: the same, SYSCALL, SWAPGS, CR8", "64"),
+    Guest("nested", "double fault", "double"),
+    Guest("nested_long", "double fault, 64 bit", "double 64"),
+    Guest("pair_two_level", "two virtual CPUs: interrupts to each other, common counting, TLB shoot-down", arguments="vcpus=2"),
+    Guest("pair_pae", "the same with PAE", arguments="vcpus=2"),
+    Guest("pair_long", "the same in 64-bit mode", "64", "vcpus=2"),
+]
 
 
 @dataclass(frozen=True)
@@ -25,19 +50,20 @@ class Column:
     machine: str
     via: str
     words: str = ""
-    lacks: str = ""        # "real": guests in real mode; "step": single-step over an instruction that exits (Bochs' SVM then ends);
-                           # "task": task switches under the vTLB (QEMU: no intercept; Bochs: wrong EXITINTINFO);
-                           # "double": faults in the delivery of an injected exception (QEMU)
+    lacks: str = ""        # what guests may need, and it is not there
+    why: str = ""          # and why
 
 
 COLUMNS = [
     Column("QEMU AMD, NPT", "pc", "kernel"),
-    Column("QEMU AMD, vTLB", "pc", "kernel", "vtlb", lacks="task double"),
+    Column("QEMU AMD, vTLB", "pc", "kernel", "vtlb", "task double",
+           "`task`, as QEMU's SVM does not intercept task switches; `nested`, as it makes no double fault of a fault in the delivery of an injected one"),
     Column("Bochs Intel, EPT", "bochs-corei7_haswell_4770", "mb2"),
-    Column("Bochs Intel, EPT without unrestricted guest", "bochs-corei5_lynnfield_750", "mb2", lacks="real"),
-    Column("Bochs Intel, vTLB", "bochs-core2_penryn_t9600", "mb2", lacks="real"),
-    Column("Bochs AMD, NPT", "bochs-ryzen", "mb2", lacks="step"),
-    Column("Bochs AMD, vTLB", "bochs-turion64_tyler", "mb2", lacks="step task"),
+    Column("Bochs Intel, EPT without unrestricted guest", "bochs-corei5_lynnfield_750", "mb2", "", "real", "`real`, as the processor enters no guest without protection"),
+    Column("Bochs Intel, vTLB", "bochs-core2_penryn_t9600", "mb2", "", "real", "`real`, as the processor enters no guest without protection"),
+    Column("Bochs AMD, NPT", "bochs-ryzen", "mb2", "", "step", "`steps`, as Bochs keeps a single-step trap over #VMEXIT and ends the host with it"),
+    Column("Bochs AMD, vTLB", "bochs-turion64_tyler", "mb2", "", "step task",
+           "`steps`, for the same reason; `task`, as Bochs says something wrong about a software interrupt whose delivery exits"),
 ]
 
 
@@ -73,3 +99,56 @@ def results(text):
             wrong.append(f"{name}: {entry['ok']} of {entry['plan']} checks are ok, {entry['end'] or 'it did not come to its end'}, the monitor says {status}")
         outcome[name] = (entry["ok"], wrong)
     return outcome
+
+
+def place(column, arch):
+    return FOUND / f"{re.sub(r'[^A-Za-z0-9]+', '_', column.name)}.{arch}.json"
+
+
+def keep(column, arch, outcome):
+    FOUND.mkdir(parents=True, exist_ok=True)
+    place(column, arch).write_text(json.dumps(outcome))
+
+
+def cells(column, arch, outcome):
+    """{guest: what the table says}: how many checks are ok, or what failed; nothing about guests that cannot run here."""
+    runs = guests_of(column, arch)
+    table = {}
+    for guest in GUESTS:
+        good, wrong = outcome.get(guest.name, (0, ["did not run"]))
+        table[guest.name] = NOT_HERE if guest not in runs else str(good) if not wrong else f"FAILED ({good} ok)"
+    return table
+
+
+HEAD = """# Guests and where they run
+
+Written by `make guest-table` from the results of `tests/test_guests.py`; those are red if a cell is not what they find. A number says how many checks of the
+guest are ok: all of them, or the cell says FAILED. A dash: the guest does not run there, for the reason below.
+
+"""
+
+
+def document(outcomes):
+    """The text of doc/guests.md. outcomes: {(column name, arch): outcome}."""
+    lines = [HEAD]
+    for arch in ARCHS:
+        lines += [f"## Host {arch}\n\n", "| guest | " + " | ".join(column.name for column in COLUMNS) + " |\n", "|---|" + "---|" * len(COLUMNS) + "\n"]
+        table = {column.name: cells(column, arch, outcomes.get((column.name, arch), {})) for column in COLUMNS}
+        lines += [f"| `{guest.name}` | " + " | ".join(table[column.name][guest.name] for column in COLUMNS) + " |\n" for guest in GUESTS]
+        lines.append("\n")
+    lines += ["## The guests\n\n"] + [f"* `{guest.name}`: {guest.what}\n" for guest in GUESTS]
+    lines += ["\n## The machines\n\n"] + [
+        f"* {column.name}: `{column.machine}` of `tools/machines.py`{f', kernel with `{column.words}`' if column.words else ''}"
+        f"{f'. Not there: {column.why}' if column.why else ''}\n" for column in COLUMNS]
+    lines.append("\nA 32-bit host has no 64-bit guests: the interface has no state for them.\n")
+    return "".join(lines)
+
+
+def document_cells(text, column, arch):
+    """The cells of one column as the document has them."""
+    part = text.split(f"## Host {arch}\n", 1)[-1].split("\n## ", 1)[0]
+    rows = [[cell.strip() for cell in line.strip("|\n ").split("|")] for line in part.split("\n") if line.startswith("|")]
+    if not rows or column.name not in rows[0]:
+        return {}
+    at = rows[0].index(column.name)
+    return {row[0].strip("`"): row[at] for row in rows[2:]}

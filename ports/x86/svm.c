@@ -19,9 +19,10 @@
 
 /*
  * QEMU's interpreter (at least to 7.2) does not put CR0 of the host back when a guest exits with EFER.LME but neither paging nor PAE, and so the machine dies. There,
- * such a state counts as invalid.
+ * such a state counts as invalid. And it forgets the interrupt shadow at VMRUN: a window would be open between STI and HLT, and the guest sleep over its interrupt. So
+ * there the window is asked for after the next exit, which HLT itself or the host's timer makes.
  */
-static bool lme_needs_pae;
+static bool qemu;
 
 static uint32_t tags; /* number of ASIDs, the host's 0 included */
 
@@ -48,7 +49,7 @@ static bool svm_boot(void)
     vtlb_boot();
     vcpu_needs_vtlb = !(limits.d & SVM_FEATURE_NPT) || boot_info.options.vtlb;
     svm_decode_assists = limits.d & SVM_FEATURE_DECODE && limits.d & SVM_FEATURE_NEXT_IP;
-    lme_needs_pae = feature(FEATURE_HYPERVISOR) && cpuid(0x40000000, 0).b == 0x54474354; /* TCGT */
+    qemu = feature(FEATURE_HYPERVISOR) && cpuid(0x40000000, 0).b == 0x54474354; /* TCGT */
     tags = boot_info.options.novpid ? 2 : limits.b;
     memset(msr_bitmap, 0xff, sizeof msr_bitmap);
     msr_allow(MSR_FS_BASE);
@@ -142,7 +143,7 @@ static bool inject_good(uint64_t inject)
 
 static bool state_good(const struct vmcb *vmcb)
 {
-    return !lme_needs_pae || !(vmcb->efer & EFER_LME) || vmcb->cr0 & CR0_PG || vmcb->cr4 & CR4_PAE;
+    return !qemu || !(vmcb->efer & EFER_LME) || vmcb->cr0 & CR0_PG || vmcb->cr4 & CR4_PAE;
 }
 
 static bool window_open(const struct vcpu *vcpu, const struct vmcb *vmcb)
@@ -196,7 +197,7 @@ static struct frame *svm_resume(struct x86_cpu *cpu, struct frame *frame)
     /* All of it anew: QEMU writes something else back when it refuses a state, and without masking nothing would end the guest. */
     vmcb->vintr = (vmcb->vintr & VINTR_TPR) | VINTR_MASKING;
     vmcb->intercepts &= ~(uint32_t)INTERCEPT_VINTR;
-    if (vcpu->window) {
+    if (vcpu->window && !(qemu && vmcb->shadow & SHADOW_ACTIVE)) {
         vmcb->vintr |= VINTR_IRQ | VINTR_IGNORE_TPR;
         vmcb->intercepts |= INTERCEPT_VINTR;
     }

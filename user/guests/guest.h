@@ -85,6 +85,7 @@ void *memcpy(void *to, const void *from, size_t n);
 void test_exceptions(void);
 void test_step(void);
 void test_step_over(void);
+void test_breakpoints(void);
 void test_interrupts(void);
 void test_ports(void);
 void test_processor(void);

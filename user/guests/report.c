@@ -4,7 +4,7 @@
  */
 #include "guest.h"
 
-enum { COM1 = 0x3f8, LINE_STATUS = 5, EMPTY = 0x20 };
+enum { COM1 = 0x3f8, MODEM_CONTROL = 4, LINE_STATUS = 5, EMPTY = 0x20 };
 
 static unsigned checks, failures;
 const char *command_line = "";
@@ -106,6 +106,7 @@ void finish(void)
 
 void give_up(const char *why)
 {
+    outb(COM1 + MODEM_CONTROL, 0); /* out of loopback */
     line("not ok ", why);
     text_put(": vector ");
     hex_put(trap.vector);

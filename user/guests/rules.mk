@@ -3,7 +3,7 @@
 # Guests of user/vmm, the same for both kinds of host: build/out/ARCH/user/guests/NAME. BITS: mode that the C code is compiled for; FORMAT: flat image, ELF file, or
 # multiboot, an ELF file with a Multiboot 1 header; kludge, an image that only its Multiboot header describes; PAGING: what the start code switches on.
 
-GUESTS := real flat steps task task_paging nested nested_long two_level pae long pair_two_level pair_pae pair_long
+GUESTS := real flat steps breakpoints task task_paging nested nested_long two_level pae long pair_two_level pair_pae pair_long
 REPORT := report traps
 COMMON := exceptions step interrupts ports processor
 real_BITS := 16
@@ -27,6 +27,9 @@ pae_PARTS := $(two_level_PARTS)
 long_BITS := 64
 long_FORMAT := kludge
 long_PARTS := all stubs64 descriptors $(REPORT) $(COMMON) fpu user paging pages
+breakpoints_BITS := 32
+breakpoints_FORMAT := elf
+breakpoints_PARTS := breakpoints step stubs32 descriptors $(REPORT)
 task_BITS := 32
 task_FORMAT := elf
 task_PARTS := tasks task stubs32 descriptors $(REPORT)

@@ -14,7 +14,7 @@ enum { TRAP_FLAG = 0x100, STEP = 1 << 14, HIT_0 = 1, DR7_WRITE_0 = 0xd0402, DR7_
 #define FLAGS_OFF "pushfl; andl $~0x100, (%%esp); popfl\n\t"
 #endif
 
-static void steps(void)
+void test_step(void)
 {
     unsigned before = trap_counts[1];
     dr6_write(0);
@@ -27,7 +27,7 @@ static void steps(void)
 
 static volatile uint32_t watched;
 
-static void breakpoints(void)
+void test_breakpoints(void)
 {
     word before = trap_counts[1];
     dr6_write(0);
@@ -41,12 +41,6 @@ static void breakpoints(void)
     check("... and off again", trap_counts[1] - before, 1);
     check("dr0 is kept over events", (cpuid(0, 0), dr0_read()), (word)&watched);
     dr6_write(0);
-}
-
-void test_step(void)
-{
-    steps();
-    breakpoints();
 }
 
 /* The trap behind an instruction that the monitor does is the monitor's, too. */

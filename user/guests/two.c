@@ -12,19 +12,24 @@ extern volatile word second_cr0, second_cr3, second_cr4, second_entry;
 extern uint8_t second_gdt[], second_idt[];
 extern char second_start[];
 
-static volatile word job, counter, answer, rounds_done;
+static volatile word job, counter, answer, asked, rounds_done;
 static volatile uint32_t page_a[PAGE / 4] __attribute__((aligned(4096))) = {0xa0a0},
                                           page_b[PAGE / 4] __attribute__((aligned(4096))) = {0xb0b0};
 
 static void ring(unsigned number) { outl(BOARD_DOORBELL, (number ? RING_SECOND : RING_FIRST) | number << 8); }
 
-static void wait_ring(unsigned vector, unsigned count, int spinning)
+/*
+ * Waits for an interrupt that was not there before and for what it is about. Interrupts are on nowhere else, so none is missed; one that comes twice (QEMU's SVM does
+ * that now and then) does no harm.
+ */
+static void wait_ring(unsigned vector, unsigned *seen, const volatile word *what, word value, int spinning)
 {
-    while (trap_counts[vector] != count)
+    while (trap_counts[vector] == *seen || *what != value)
         if (spinning)
-            __asm__ volatile("sti; nop; nop; cli" : : : "memory");
+            __asm__ volatile("sti; mov $100, %%ecx; 1: dec %%ecx; jnz 1b; cli" : : : "memory", "ecx", "cc");
         else
             halt();
+    *seen = trap_counts[vector];
 }
 
 static void count_together(void)
@@ -36,8 +41,9 @@ static void count_together(void)
 /* The second one does what the first one asks for, again and again. */
 static void second_main(void)
 {
+    unsigned seen = 0;
     for (unsigned i = 1;; i++) {
-        wait_ring(RING_SECOND, i, i & 1);
+        wait_ring(RING_SECOND, &seen, &asked, i, i & 1);
         if (job == JOB_COUNT)
             count_together();
         else if (job == JOB_FLUSH)
@@ -49,16 +55,15 @@ static void second_main(void)
     }
 }
 
-static unsigned asked;
-
 static void ask(word what, int spinning)
 {
+    static unsigned seen;
     job = what;
     asked++;
     ring(1);
     if (what == JOB_COUNT)
         count_together();
-    wait_ring(RING_FIRST, asked, spinning);
+    wait_ring(RING_FIRST, &seen, &rounds_done, asked, spinning);
 }
 
 static void start(void)
@@ -95,7 +100,7 @@ static uint8_t second_of_clock(void)
 static void for_long(word seconds)
 {
     uint8_t last = second_of_clock();
-    unsigned before = asked;
+    word before = asked;
     for (word passed = 0; passed < seconds;) {
         for (unsigned i = 0; i < 100; i++)
             ask(i % 10 ? JOB_RING : JOB_COUNT, (int)(i & 1));
@@ -116,11 +121,11 @@ void test_two(void)
     check("this is the first", inb(BOARD_SELF), 0);
     start();
     ask(JOB_RING, 0);
-    check("the second one answers", trap_counts[RING_FIRST], 1);
+    check("the second one answers", rounds_done, 1);
     for (unsigned i = 1; i < ROUNDS; i++)
         ask(JOB_RING, (int)(i & 1));
-    check("300 rounds", trap_counts[RING_FIRST], ROUNDS);
-    check("... on both sides", trap_counts[RING_SECOND], ROUNDS);
+    check("300 rounds", rounds_done, ROUNDS);
+    check("... each with its interrupts", trap_counts[RING_FIRST] >= ROUNDS && trap_counts[RING_SECOND] >= ROUNDS, 1);
     ask(JOB_COUNT, 0);
     check("counting together", counter, 2 * COUNTS);
     shootdowns();

@@ -71,6 +71,12 @@ EVENT(halt)
 /* Also the event of an interrupt window. */
 EVENT(attention)
 {
+    if (vcpu->asked_where) {
+        vcpu->asked_where = 0;
+        nova_printf("vmm: %s, virtual CPU %u: ip 0x%lx flags 0x%lx shadow %u inj 0x%llx, %s\n", vcpu->vm->guest->name, vcpu->number,
+                    s->ip, s->flags, s->intr_state, (unsigned long long)s->inj,
+                    interrupt_waits(vcpu) ? "an interrupt waits" : "no interrupt waits");
+    }
     vm_lock(vcpu->vm);
     state_offer(vcpu, s);
     vm_unlock(vcpu->vm);

@@ -102,6 +102,8 @@ static void guest_over(struct vm *vm)
 {
     unsigned exits = 0;
     int late = vm->state == VM_RUNS;
+    for (unsigned i = 0; late && i < vm->guest->vcpus; i++)
+        vcpu_ask(&vm->vcpu[i]);
     vm_stop(vm);
     for (unsigned i = 0; i < vm->guest->vcpus; i++)
         exits += vm->vcpu[i].exits;
@@ -156,7 +158,10 @@ static void restarts_run(unsigned restarts)
             while (nova_tsc() < until)
                 supervisor_wait(until);
             came_to_end += vm->state == VM_ENDED && !vm->status;
-            failed += vm->state == VM_ENDED && vm->status;
+            if (vm->state == VM_ENDED && vm->status) {
+                nova_printf("vmm: %s FAILED, status %d\n", vm->guest->name, vm->status);
+                failed++;
+            }
             vm_stop(vm);
             exits += vm->vcpu[0].exits + vm->vcpu[1].exits;
             failed += !vm_start(vm, vm->guest);

@@ -11,8 +11,9 @@ enum { STATUS_DATA = 1, STATUS_EMPTY = 0x60, ID_NONE = 1, ID_SENT = 2, ID_RECEIV
 
 void vm_flush(struct vm *vm)
 {
+    static const char failed[] = "not ok"; /* never quiet about that */
     vm->text[vm->text_length] = 0;
-    if (vm->text_length && !vm->quiet)
+    if (vm->text_length && (!vm->quiet || !memcmp(vm->text, failed, sizeof failed - 1)))
         nova_printf("vm%u %s: %s\n", vm->number, vm->guest->name, vm->text);
     vm->text_length = 0;
 }

@@ -46,6 +46,27 @@ void vcpu_kick(struct vcpu *vcpu)
     }
 }
 
+void vcpu_ask(struct vcpu *vcpu)
+{
+    enum { PATIENCE_MS = 100 };
+    uint64_t until = nova_tsc() + (uint64_t)PATIENCE_MS * nova_hip->tsc_khz;
+    if (!vcpu->runs)
+        return;
+    if (vcpu->halted) {
+        nova_printf("vmm: %s, virtual CPU %u: halted, %s\n", vcpu->vm->guest->name, vcpu->number,
+                    vcpu->deaf              ? "interrupts are off"
+                    : interrupt_waits(vcpu) ? "an interrupt waits"
+                                            : "no interrupt waits");
+        return;
+    }
+    vcpu->asked_where = 1;
+    nova_ec_recall(vcpu->ec, 0);
+    while (vcpu->asked_where && nova_tsc() < until)
+        nova_sm_down(supervisor_wake, 0, until);
+    if (vcpu->asked_where)
+        nova_printf("vmm: %s, virtual CPU %u: no answer to a recall\n", vcpu->vm->guest->name, vcpu->number);
+}
+
 void vm_interrupt(struct vm *vm)
 {
     if (pic_waits(vm))

@@ -30,6 +30,7 @@ struct vcpu {
     nova_word wake;           /* semaphore that it waits on after HLT */
     int runs;                 /* it has an SC */
     int halted, deaf;         /* waits for an interrupt; with interrupts off */
+    volatile int asked_where; /* its next recall says where it is */
     uint32_t doorbell[8];     /* vectors that others have sent */
     nova_word start;          /* first instruction */
     uint64_t pat, apic_base;  /* MSRs without effect here */
@@ -88,6 +89,8 @@ void vm_stop(struct vm *vm);
 int vcpu_create(struct vcpu *vcpu);
 enum nova_status vcpu_run(struct vcpu *vcpu);
 void vcpu_kick(struct vcpu *vcpu);
+/* Prints where it is, for a guest that does not come to its end. */
+void vcpu_ask(struct vcpu *vcpu);
 /* An interrupt that waits: its vector, which counts as delivered then; -1: none. */
 int interrupt_take(struct vcpu *vcpu);
 int interrupt_waits(const struct vcpu *vcpu);
