@@ -42,7 +42,7 @@ void inspect_cpu(unsigned number)
     TRUE_ON(number, list_empty(&ec->waiter.link) && !ec->waiter.queue);
     for (at = sc->start; at->callee; at = at->callee)
         TRUE_ON(number, at->callee->caller == at && at->callee->busy && at->cpu == cpu);
-    TRUE_ON(number, at == ec || sc->helping);
+    TRUE_ON(number, at == ec || cpu->helping);
     for (at = ec; at->caller && at->caller->cpu == cpu; at = at->caller)
         TRUE_ON(number, at->caller->callee == at);
     inspect_ready(number, cpu);

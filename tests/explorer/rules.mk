@@ -7,6 +7,7 @@
 
 EXPLORER_OBJECTS := $(patsubst %.c,$(OUT)/obj/%.o,$(call find,tests/explorer/*.c))
 SCHEDULES ?= 100
+TEST_PROGRAMS += $(OUT)/test/explorer
 
 $(OUT)/test/explorer: $(EXPLORER_OBJECTS) $(OUT)/libkernel.a
 	$(call say,LD,$@)
