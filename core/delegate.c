@@ -50,14 +50,16 @@ static inline bool piece_decode(const struct transfer_order *order, struct piece
 }
 
 /* Enters [at, stop) of the receiver's space, which is empty there and on one side of the user limit. Under tree and space lock. 0 = out of memory; else 1 + number of new tables. */
-static inline unsigned range_add(struct range_space *to, word at, word stop, const struct mapping *template, word value,
-                                 uint8_t flags)
+static inline unsigned range_add(struct range_space *to, word at, word stop, struct range *after, const struct mapping *template,
+                                 word value, uint8_t flags)
 {
     struct page_reserve reserve = {0, 0};
     struct range *range = slab_take(to->space.account, slab_class(sizeof *range), false);
     if (!range)
         return 0;
-    if (!range_prepare(to, at, stop - at, value, flags, &reserve)) {
+    bool page = flags == MAPPING_HOST && stop - at == 1 && to->space.type == NOVA_CRD_MEM;
+    bool mapped = page && mmu_map_page(to->mmu, at, value, template->rights & 7, template->type);
+    if (!mapped && !range_prepare(to, at, stop - at, value, flags, &reserve)) {
         slab_free(to->space.account, range, sizeof *range);
         return 0;
     }
@@ -72,7 +74,7 @@ static inline unsigned range_add(struct range_space *to, word at, word stop, con
     m->type = template->type;
     range->count = stop - at;
     mapping_link(m, template->parent);
-    range_enter(to, range, &reserve);
+    range_enter(to, range, after, mapped ? 0 : &reserve);
     if (__builtin_expect(reserve.count, 0))
         range_unprepare(to, &reserve);
     return 1 + tables;
@@ -115,7 +117,7 @@ static unsigned range_fill(const struct transfer_order *order, struct range_spac
         if (memory && stop - at > 1)
             stop = at + mmu_piece(at, stop - at, value);
         word used = GLANCE(to->space.account->quota.used);
-        if (!range_add(to, at, stop, template, value, flags)) {
+        if (!range_add(to, at, stop, next, template, value, flags)) {
             status = NOVA_QUO_OOM;
             break;
         }
@@ -146,7 +148,7 @@ static inline unsigned page_delegate(const struct transfer_order *order, word ta
         spin_lock(&to->space.lock);
         next = range_next(to, target);
         if (!next || next->mapping.base > target) {
-            unsigned tables = range_add(to, target, target + 1, &template, parent->value + (source - parent->base),
+            unsigned tables = range_add(to, target, target + 1, next, &template, parent->value + (source - parent->base),
                                         target < host_pages ? flags | MAPPING_HOST : flags);
             status = tables ? NOVA_SUCCESS : NOVA_QUO_OOM;
             spend(order->budget, MAPPING_COST + tables * TABLE_COST);
@@ -348,8 +350,8 @@ enum nova_status space_give_memory(struct spaces *spaces, word page, word count,
     spin_lock(&space->space.lock);
     struct range *there = range_next(space, page);
     if (!there || there->mapping.base >= page + count)
-        status =
-            range_add(space, page, page + count, &template, frame, (uint8_t)(flags | MAPPING_HOST)) ? NOVA_SUCCESS : NOVA_QUO_OOM;
+        status = range_add(space, page, page + count, there, &template, frame, (uint8_t)(flags | MAPPING_HOST)) ? NOVA_SUCCESS
+                                                                                                                : NOVA_QUO_OOM;
     spin_unlock(&space->space.lock);
     mapping_unlock(lock);
     return status;

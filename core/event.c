@@ -12,12 +12,33 @@ static const word thread_mtd = NOVA_MTD_GPR_ACDB | NOVA_MTD_GPR_BSD | NOVA_MTD_S
 
 enum { STATE_WORDS = (offsetof(struct nova_utcb, state.fpu) - offsetof(struct nova_utcb, state)) / sizeof(word) };
 
+/* The handler is idle and on this CPU. */
+static inline void event_enter(struct cpu *cpu, struct ec *ec, struct portal *portal)
+{
+    struct ec *handler = portal->ec;
+    word mtd = portal->mtd;
+    if (ec->kind == EC_VCPU)
+        vcpu_state_save(ec, &handler->utcb->state, mtd, ec->event);
+    else {
+        mtd &= thread_mtd;
+        frame_state_save(&ec->frame, &handler->utcb->state, mtd, ec->event_error, ec->event_address);
+        handler->utcb->state.mtd = mtd;
+    }
+    handler->utcb->items = nova_items(mtd & NOVA_MTD_FPU ? NOVA_UTCB_WORDS : STATE_WORDS, 0);
+    ec->todo = TODO_NONE;
+    POKE(ec->in_event, true);
+    ec->callee = handler;
+    chain_enter(cpu, ec, portal);
+}
+
 void event_deliver(struct cpu *cpu, struct ec *ec)
 {
-    struct object *object = object_space_find(&ec->pd->spaces.objects, ec->event_base + ec->event, &portal_type, 0);
+    struct object *object = object_space_find_inline(&ec->pd->spaces.objects, ec->event_base + ec->event, &portal_type, 0);
     struct portal *portal = object ? CONTAINER(object, struct portal, object) : 0;
     struct ec *handler = portal ? portal->ec : 0;
-    if (!portal)
+    if (__builtin_expect(handler && handler->cpu == cpu && !handler->condition, 1))
+        event_enter(cpu, ec, portal);
+    else if (!portal)
         ec_kill(cpu, ec, "no portal for it");
     else if (GLANCE(handler->dead))
         ec_kill(cpu, ec, "the portal's handler is dead");
@@ -25,19 +46,6 @@ void event_deliver(struct cpu *cpu, struct ec *ec)
         ec_kill(cpu, ec, "the portal's handler is on another CPU");
     else if (handler->busy)
         remote_help(cpu, ec, handler);
-    else {
-        word mtd = portal->mtd;
-        if (ec->kind == EC_VCPU)
-            vcpu_state_save(ec, &handler->utcb->state, mtd, ec->event);
-        else {
-            mtd &= thread_mtd;
-            frame_state_save(&ec->frame, &handler->utcb->state, mtd, ec->event_error, ec->event_address);
-            handler->utcb->state.mtd = mtd;
-        }
-        handler->utcb->items = nova_items(mtd & NOVA_MTD_FPU ? NOVA_UTCB_WORDS : STATE_WORDS, 0);
-        ec->todo = TODO_NONE;
-        POKE(ec->in_event, true);
-        ec->callee = handler;
-        chain_enter(cpu, ec, portal);
-    }
+    else
+        event_enter(cpu, ec, portal);
 }

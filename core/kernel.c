@@ -151,6 +151,11 @@ static inline struct frame *kernel_leave(struct cpu *cpu)
 static inline struct frame *any_hypercall(struct cpu *cpu, struct ec *ec)
 {
     word *arg = ec->frame.arg;
+    if (arg[0] == NOVA_REPLY) {
+        /* Mostly to an event: kernel_reply has done the others. */
+        ipc_reply(cpu, ec, 0);
+        return kernel_leave(cpu);
+    }
     unsigned outcome = hypercall_handlers[arg[0] & (NOVA_HYPERCALLS - 1)](cpu, ec, arg);
     if (__builtin_expect(outcome < NOVA_QUO_OOM, 1))
         arg[0] = outcome;

@@ -30,8 +30,13 @@ struct range *range_next(struct range_space *space, word place)
     if (best && place - best->mapping.base < best->count)
         return best;
     best = space->entered;
-    if (best && place - best->mapping.base < best->count)
-        return best;
+    if (best) {
+        if (place - best->mapping.base < best->count)
+            return best;
+        struct range *after = space->after;
+        if (place >= range_end(best) && (!after || place < range_end(after)))
+            return after;
+    }
     best = 0;
     /* No two overlap: where they end is in the same order as where they begin. */
     for (struct treap *node = space->ranges; node;) {
@@ -160,11 +165,14 @@ static inline bool view_protect(struct range_space *space, enum mmu_view view, w
     return !need || view_split(space, view, from, end, rights, need);
 }
 
-void range_enter(struct range_space *space, struct range *range, struct page_reserve *reserve)
+void range_enter(struct range_space *space, struct range *range, struct range *after, struct page_reserve *reserve)
 {
     const struct mapping *m = &range->mapping;
     treap_insert_by(&space->ranges, &range->tree, range_before);
     space->entered = range;
+    space->after = after;
+    if (!reserve)
+        return;
     if (!is_memory(space)) {
         ports_set(space, range, m->base, range_end(range), false);
         return;
@@ -198,7 +206,7 @@ void range_remove(struct range_space *space, struct range *range)
     (void)found;
     if (space->found == range)
         space->found = 0;
-    if (space->entered == range)
+    if (space->entered == range || space->after == range)
         space->entered = 0;
     slab_free(space->space.account, range, sizeof *range);
 }
@@ -215,6 +223,8 @@ struct range *range_cut(struct range_space *space, struct range *range, word at)
     high->value = low->value + below;
     upper->count = range->count - below;
     range->count = below;
+    if (space->entered == range)
+        space->entered = 0;
     /* The next sibling: a walk that already knows its next mapping does not meet the new one. */
     high->child = 0;
     mapping_link_behind(high, low);

@@ -15,6 +15,8 @@ struct range_space {
     struct space space;
     struct treap *ranges;
     struct range *found, *entered; /* the last ones, if they are still there: most questions come twice */
+    struct range
+        *after; /* the one behind the entered one, 0 = it is the last: the next question is often about what lies between */
     struct mmu *mmu;
     word *cpus; /* set of CPUs that may hold translations of mmu; shared by the spaces of a PD */
 };
@@ -55,8 +57,8 @@ static inline bool range_prepare(struct range_space *space, word base, word coun
 /* Gives what is left of a reserve back. */
 void range_unprepare(struct range_space *space, struct page_reserve *reserve);
 
-/* Puts a filled-in range into the space and maps it. The place is empty. Cannot fail. */
-void range_enter(struct range_space *space, struct range *range, struct page_reserve *reserve);
+/* Puts a filled-in range into the space and maps it, if it is not mapped already (reserve 0). The place is empty, and 'after' (0 = nothing) comes next. Cannot fail. */
+void range_enter(struct range_space *space, struct range *range, struct range *after, struct page_reserve *reserve);
 
 /*
  * Takes [from, end) of a range out of the page tables or the bitmap, or leaves only 'rights' there. The caller flushes, whatever the result is. False = the pool

@@ -70,6 +70,9 @@ word mmu_piece(word page, word count, uint64_t frame);
 void mmu_map(struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame, unsigned rights, enum memory_type type,
              struct page_reserve *reserve);
 
+/* The same for one empty page of the host view, if no table page is missing; false = one is, and nothing was done. */
+bool mmu_map_page(struct mmu *mmu, word page, uint64_t frame, unsigned rights, enum memory_type type);
+
 /*
  * Leaves of each mapping in the range only the given rights (0 = unmaps). Never adds rights. Empty places stay empty. Table pages stay until mmu_fini.
  * Large pages that reach across a border of the range are split, with table pages from the reserve. Returns 0 = done; otherwise nothing was changed, and

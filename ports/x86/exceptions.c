@@ -14,6 +14,7 @@
 #include "ports/x86/local_apic.h"
 #include "ports/x86/machine_check.h"
 #include "ports/x86/mmu.h"
+#include "ports/x86/page_table.h"
 #include "ports/x86/smp.h"
 #include "ports/x86/timer.h"
 #include "ports/x86/vectors.h"
@@ -63,7 +64,7 @@ struct frame *trap_user(struct x86_cpu *cpu, unsigned vector, word error)
     switch (vector) {
     case EXCEPTION_PAGE_FAULT:
         address = fault_address();
-        if (mmu_fault_retry(kernel_current_mmu(cpu->core)))
+        if (TABLE_LEVELS == 3 && mmu_fault_retry(kernel_current_mmu(cpu->core)))
             return cpu->frame;
         break;
     case EXCEPTION_NO_FPU:

@@ -323,6 +323,16 @@ void mmu_map(struct mmu *mmu, enum mmu_view view, word page, word count, uint64_
         tables_map(mmu, view, page, count, frame, rights, type, reserve);
 }
 
+bool mmu_map_page(struct mmu *mmu, word page, uint64_t frame, unsigned rights, enum memory_type type)
+{
+    /* In the table that was used last there is always a place for it. */
+    if (mmu->port[PORT_LEAVES_OF] != page >> TABLE_BITS)
+        return false;
+    if (rights)
+        leaves_write((uint64_t *)mmu->port[PORT_LEAVES] + (page & (TABLE_ENTRIES - 1)), 1, frame, host_bits(rights, type));
+    return true;
+}
+
 /* A leaf with no more than these rights. */
 static uint64_t leaf_reduce(enum mmu_view view, uint64_t value, unsigned rights)
 {
