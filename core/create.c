@@ -11,7 +11,7 @@
 static const word host_pages = NOVA_USER_LIMIT >> PAGE_BITS;
 
 /* The selector for the new object is in range and empty. */
-static bool selector_free(const struct ec *ec, word selector)
+static inline bool selector_free(const struct ec *ec, word selector)
 {
     return selector >> SELECTOR_BITS == 0 && !object_space_lookup(&ec->pd->spaces.objects, selector).object;
 }
@@ -168,10 +168,15 @@ unsigned hypercall_create_pt(struct cpu *cpu, struct ec *ec, word *arg)
 unsigned hypercall_create_sm(struct cpu *cpu, struct ec *ec, word *arg)
 {
     word selector = arg_selector(arg);
-    struct pd *pd = FIND(pd, ec, arg[1], NOVA_PD_CREATE_SM);
-    struct semaphore *target = arg[3] ? FIND(semaphore, ec, arg[3], 0) : 0, *semaphore;
-    if (!selector_free(ec, selector) || !pd || (arg[3] && (!target || GLANCE(target->queue.kind) != SEMAPHORE_PLAIN)))
+    struct object *pd = object_space_find(&ec->pd->spaces.objects, arg[1], &pd_type, NOVA_PD_CREATE_SM);
+    struct semaphore *target = 0, *semaphore;
+    if (!pd || !selector_free(ec, selector))
         return NOVA_BAD_CAP;
-    unsigned status = semaphore_create(pd, arg[2], target, &semaphore);
+    if (__builtin_expect(arg[3] != 0, 0)) {
+        target = FIND(semaphore, ec, arg[3], 0);
+        if (!target || GLANCE(target->queue.kind) != SEMAPHORE_PLAIN)
+            return NOVA_BAD_CAP;
+    }
+    unsigned status = semaphore_create(CONTAINER(pd, struct pd, object), arg[2], target, &semaphore);
     return status == NOVA_SUCCESS ? object_publish(cpu, ec, selector, &semaphore->object, NOVA_SM_ALL) : status;
 }

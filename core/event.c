@@ -33,7 +33,7 @@ static inline void event_enter(struct cpu *cpu, struct ec *ec, struct portal *po
 
 void event_deliver(struct cpu *cpu, struct ec *ec)
 {
-    struct object *object = object_space_find_inline(&ec->pd->spaces.objects, ec->event_base + ec->event, &portal_type, 0);
+    struct object *object = object_space_find(&ec->pd->spaces.objects, ec->event_base + ec->event, &portal_type, 0);
     struct portal *portal = object ? CONTAINER(object, struct portal, object) : 0;
     struct ec *handler = portal ? portal->ec : 0;
     if (__builtin_expect(handler && handler->cpu == cpu && !handler->condition, 1))

@@ -6,8 +6,6 @@
 
 #include "core/lib/assert.h"
 
-enum { TREE_LOCKS = 64 };
-
 _Static_assert(sizeof(struct mapping) == 8 * sizeof(word), "slots of the object space are counted in powers of two");
 
 /* A cache line each: CPUs that work on different trees must not disturb each other. */
@@ -16,8 +14,6 @@ static struct {
     uint32_t splices; /* how often mappings were moved past walks that may be under way */
     char pad[56];
 } tree_lock[TREE_LOCKS];
-
-uint8_t mapping_lock_choose(const struct space *space, word base) { return (uint8_t)(((word)space / 64 + base) % TREE_LOCKS); }
 
 void mapping_lock(uint8_t index) { spin_lock(&tree_lock[index].lock); }
 

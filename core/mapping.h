@@ -42,7 +42,11 @@ struct range {
 };
 
 /* The lock of a new tree, chosen from where it starts. */
-uint8_t mapping_lock_choose(const struct space *space, word base);
+enum { TREE_LOCKS = 64 };
+static inline uint8_t mapping_lock_choose(const struct space *space, word base)
+{
+    return (uint8_t)(((word)space / 64 + base) % TREE_LOCKS);
+}
 void mapping_lock(uint8_t index);
 bool mapping_trylock(uint8_t index);
 void mapping_unlock(uint8_t index);

@@ -29,8 +29,6 @@ void object_drop(struct cpu *cpu, struct object **place)
         object_unref(cpu, object);
 }
 
-void object_name(struct object *object) { __atomic_fetch_add(&object->caps, 1, __ATOMIC_RELAXED); }
-
 void object_unname(struct cpu *cpu, struct object *object)
 {
     ASSERT(__atomic_load_n(&object->caps, __ATOMIC_RELAXED));

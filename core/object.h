@@ -61,7 +61,7 @@ void object_unref(struct cpu *cpu, struct object *object);
 void object_drop(struct cpu *cpu, struct object **place);
 
 /* One more capability names the object. Only while another does, or when it is new. */
-void object_name(struct object *object);
+static inline void object_name(struct object *object) { __atomic_fetch_add(&object->caps, 1, __ATOMIC_RELAXED); }
 
 /* One capability less. The last one puts the object on cpu->unnamed; object_settle does the rest before this CPU runs user code again. */
 void object_unname(struct cpu *cpu, struct object *object);

@@ -158,7 +158,8 @@ void slot_fill(struct object_space *space, struct mapping *slot, word selector, 
     slot->base = selector;
     __atomic_store_n(&slot->lock, lock, __ATOMIC_RELAXED); /* others look at it before they take it */
     page_slots(slot)->type++;
-    mapping_link(slot, parent);
+    if (parent)
+        mapping_link(slot, parent); /* an empty slot has no links */
     object_name(object);
     __atomic_store_n(&slot->value, (word)object | permissions, __ATOMIC_RELEASE);
 }

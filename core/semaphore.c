@@ -148,7 +148,7 @@ void semaphore_up(struct cpu *cpu, struct semaphore *semaphore)
 
 static void semaphore_init(struct semaphore *semaphore, struct pd *payer, word counter, enum semaphore_kind kind)
 {
-    *semaphore = (struct semaphore){.counter = counter};
+    semaphore->counter = counter;
     object_init(&semaphore->object, &semaphore_type, payer);
     wait_queue_init(&semaphore->queue);
     semaphore->queue.kind = (uint8_t)kind;

@@ -26,7 +26,11 @@ struct waiter {
     struct wait_queue *queue; /* 0 = in none; set and cleared under the lock of the queue */
 };
 
-static inline void wait_queue_init(struct wait_queue *queue) { list_init(&queue->list); }
+static inline void wait_queue_init(struct wait_queue *queue)
+{
+    list_init(&queue->list);
+    queue->state = 0;
+}
 
 /* Takes the lock if it is free and there is nothing else to look at: state was 0. */
 static inline bool wait_queue_try_plain(struct wait_queue *queue)

@@ -10,7 +10,7 @@ import pytest
 from conftest import TOP, make
 
 ARCHS = ["x86_64", "x86_32"]
-BUDGET = 100 << 10
+BUDGET = int(re.search(r"(?m)^BUDGET \?=.*?(\d{6})", (TOP / "build/Makefile").read_text())[1])
 
 
 @pytest.fixture
