@@ -73,7 +73,8 @@ bool schedule_remove(struct cpu *cpu, struct sc *sc, enum sc_state state)
     else if (before == SC_ASLEEP)
         list_remove(&sc->link);
     sc->state = (uint8_t)state;
-    if (before == SC_RUNNING) {
+    /* One that was put to sleep a moment ago may still be the CPU's: another CPU could run it before this one picks its next. */
+    if (cpu->sc == sc) {
         schedule_pick(cpu);
         cpu->pending |= PENDING_CHECK;
     }
