@@ -52,12 +52,22 @@ static inline word object_space_page_below(const struct object_space *space, wor
     return __atomic_load_n(&__atomic_load_n(&space->low, __ATOMIC_ACQUIRE)[selector >> SLOT_BITS], __ATOMIC_ACQUIRE);
 }
 
+/* The page of any selector without calling a function. 0: it does not exist, or the tables are just changing. */
+static inline __attribute__((always_inline)) word object_space_page_quick(const struct object_space *space, word selector)
+{
+    if (__builtin_expect(selector < GLANCE(space->limit), 1))
+        return object_space_page_below(space, selector);
+    word page = __atomic_load_n(&space->root, __ATOMIC_ACQUIRE);
+    if ((page & HEIGHT_MASK) < TABLE_HEIGHT_MAX || selector >> SELECTOR_BITS)
+        return 0;
+    page = __atomic_load_n(table_entry(page, selector, 2), __ATOMIC_ACQUIRE);
+    return page ? __atomic_load_n(table_entry(page, selector, 1), __ATOMIC_ACQUIRE) : 0;
+}
+
 /* The page of any selector, 0 if it does not exist. */
 static inline word object_space_page(const struct object_space *space, word selector)
 {
-    word page = 0;
-    if (__builtin_expect(selector < GLANCE(space->limit), 1))
-        page = object_space_page_below(space, selector);
+    word page = object_space_page_quick(space, selector);
     return __builtin_expect(page != 0, 1) ? page : object_space_page_search(space, selector);
 }
 
@@ -121,19 +131,7 @@ static inline struct object *object_space_find(const struct object_space *space,
 static inline __attribute__((always_inline)) struct object *
 object_space_find_inline(const struct object_space *space, word selector, const struct object_type *type, unsigned permissions)
 {
-    word page;
-    if (__builtin_expect(selector < GLANCE(space->limit), 1))
-        page = object_space_page_below(space, selector);
-    else {
-        page = __atomic_load_n(&space->root, __ATOMIC_ACQUIRE);
-        if ((page & HEIGHT_MASK) < TABLE_HEIGHT_MAX || selector >> SELECTOR_BITS)
-            return 0;
-        page = __atomic_load_n(table_entry(page, selector, 2), __ATOMIC_ACQUIRE);
-        if (!page)
-            return 0;
-        page = __atomic_load_n(table_entry(page, selector, 1), __ATOMIC_ACQUIRE);
-    }
-    return page_find(page, selector, type, permissions);
+    return page_find(object_space_page_quick(space, selector), selector, type, permissions);
 }
 
 /* Makes the table of a selector; false = the account is exhausted. Selector below 2^SELECTOR_BITS. Under the space lock. */
