@@ -36,7 +36,7 @@ void event_deliver(struct cpu *cpu, struct ec *ec)
     struct object *object = object_space_find(&ec->pd->spaces.objects, ec->event_base + ec->event, &portal_type, 0);
     struct portal *portal = object ? CONTAINER(object, struct portal, object) : 0;
     struct ec *handler = portal ? portal->ec : 0;
-    if (__builtin_expect(handler && handler->cpu == cpu && !handler->condition, 1))
+    if (__builtin_expect(handler && handler->cpu == cpu && !GLANCE(handler->involved), 1))
         event_enter(cpu, ec, portal);
     else if (!portal)
         ec_kill(cpu, ec, "no portal for it");
