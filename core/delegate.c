@@ -116,12 +116,12 @@ static unsigned range_fill(const struct transfer_order *order, struct range_spac
             flags |= MAPPING_HOST;
         if (memory && stop - at > 1)
             stop = at + mmu_piece(at, stop - at, value);
-        word used = GLANCE(to->space.account->quota.used);
-        if (!range_add(to, at, stop, next, template, value, flags)) {
+        unsigned tables = range_add(to, at, stop, next, template, value, flags);
+        if (!tables) {
             status = NOVA_QUO_OOM;
             break;
         }
-        spend(&budget, MAPPING_COST + (memory ? stop - at : 0) + (GLANCE(to->space.account->quota.used) - used) * TABLE_COST);
+        spend(&budget, MAPPING_COST + (memory ? stop - at : 0) + tables * TABLE_COST);
         at = stop;
     }
     spin_unlock(&to->space.lock);
