@@ -10,6 +10,8 @@
 #include "ports/x86_32/segments.h"
 
 #define FLAG_TF 0x100
+#define FLAG_IF 0x200
+#define OPCODE_SYSEXIT 0x350f
 #define FLAGS_SPECIAL 0x244500 /* ID, AC, NT, DF, TF: what a fast return must not carry from one thread to another */
 
     .section .text.entry, "ax"
@@ -343,6 +345,19 @@ trap_anywhere:
     cld
     mov %esp, %eax
     call trap_kernel
+
+    /*
+     * An NMI or machine check between STI and SYSEXIT: IRET would not bring the shadow of STI back (SDM vol. 3, 6.8.3), and an interrupt there would find a
+     * thread on its way out that no frame holds. So back to the STI, with interrupts off.
+     */
+    mov TRAP_IP(%esp), %eax
+    testb $3, TRAP_CS(%esp)
+    jnz 1f
+    cmpw $OPCODE_SYSEXIT, (%eax)
+    jne 1f
+    decl TRAP_IP(%esp)
+    andl $~FLAG_IF, TRAP_FLAGS(%esp)
+1:
     pop %es
     pop %ds
     popal

@@ -33,5 +33,8 @@ void offsets(void)
     OFFSET(CPU_SCRATCH, offsetof(struct x86_cpu, scratch));
     OFFSET(CPU_CORE, offsetof(struct x86_cpu, core));
     OFFSET(BLOCK_CPU, offsetof(struct cpu_block, cpu));
+    OFFSET(TRAP_IP, offsetof(struct trap_registers, ip));
+    OFFSET(TRAP_CS, offsetof(struct trap_registers, cs));
+    OFFSET(TRAP_FLAGS, offsetof(struct trap_registers, flags));
     OFFSET(AP_SLOTS, NOVA_CPUS);
 }
