@@ -3,18 +3,11 @@
  * Stacks are mapped with a guard page below, so that the kernel's use of stack has a hard limit here, too.
  */
 #include "fiber.h"
+#include "sanitizer.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-
-#if defined(__SANITIZE_ADDRESS__)
-#define HAS_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HAS_ASAN 1
-#endif
-#endif
 
 #ifdef HAS_ASAN
 #include <sanitizer/common_interface_defs.h>

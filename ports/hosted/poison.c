@@ -4,14 +4,7 @@
  * translation, is reported. The linker puts these functions around core's allocators (--wrap), which are compiled without that sanitizer.
  */
 #include "hosted.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define HAS_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HAS_ASAN 1
-#endif
-#endif
+#include "sanitizer.h"
 
 #ifdef HAS_ASAN
 #include <sanitizer/asan_interface.h>
