@@ -84,9 +84,9 @@ struct frame *kernel_down(struct cpu *cpu, uint64_t now, word found)
     struct sc *old = cpu->sc, *next = ready_first(cpu);
     if (__builtin_expect(found == KERNEL_SLOW || (uint32_t)ec->frame.arg[1] | (uint32_t)ec->frame.arg[2], 0))
         return 0;
-    /* Another thread is ready. */
+    /* Another thread is ready, and not this one by another SC. */
     if (__builtin_expect(!next || !plain(old, ec, false) || !plain(next, next->start, false) || next->start->callee ||
-                             !wait_queue_try_alive(&semaphore->queue),
+                             next->start == ec || !wait_queue_try_alive(&semaphore->queue),
                          0))
         return 0;
     if (__builtin_expect(semaphore->counter != 0, 0)) {

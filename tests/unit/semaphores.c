@@ -50,6 +50,22 @@ TEST(semaphore_blocks_and_wakes)
     CHECK_EQ(result_arg(0, 1), NOVA_SUCCESS);
 }
 
+/* When it sleeps, the SC that is ready next is its own other one. */
+TEST(semaphore_and_a_thread_with_two_scs)
+{
+    machine_with_threads(1, 10);
+    CHECK_EQ(create_sm(0, SM, SEL_PD, 0, 0), NOVA_SUCCESS);
+    CHECK_EQ(create_sc(0, THREAD + 6, SEL_PD, THREAD + 4, 10, 1000), NOVA_SUCCESS);
+    for (unsigned i = 0; i < 16; i++) { /* by all ways that the port takes */
+        CHECK_EQ(sm_down(0, SM, 0, 0), BLOCKED);
+        CHECK_EQ(running(0), 0);
+        CHECK_EQ(sm_up(0, SM), BLOCKED);
+        CHECK_EQ(running(0), 1);
+        CHECK_EQ(result_arg(0, 1), NOVA_SUCCESS);
+        machine_advance(1);
+    }
+}
+
 /* A wake-up and a sleep change the address space, too, by whichever way the kernel takes. */
 TEST(semaphore_between_pds)
 {
