@@ -174,7 +174,8 @@ __attribute__((cold)) unsigned hypercall_ec_ctrl(struct cpu *cpu, struct ec *ec,
     case NOVA_EC_GET_STATE:
     case NOVA_EC_SET_STATE:
         target = ec_target(ec, selector, NOVA_EC_CTRL_PERM);
-        if (!target || target->kind != EC_VCPU)
+        /* A dead one has no state any more: its CPU has stopped it. */
+        if (!target || target->kind != EC_VCPU || GLANCE(target->dead))
             return NOVA_BAD_CAP;
         return target->cpu != cpu               ? NOVA_BAD_CPU
                : operation == NOVA_EC_GET_STATE ? vcpu_get(ec, target, arg[1])

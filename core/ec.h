@@ -80,7 +80,6 @@ struct ec {
 
     struct nova_utcb *utcb; /* kernel address; 0 for a virtual CPU */
     void *area;             /* of a virtual CPU: the port's, hal/virtualization.h */
-    uint64_t waited;        /* of a virtual CPU: what its clock has been stopped for of sc->waited */
     struct pd *pd;          /* a reference */
     struct cpu *cpu;
     struct list sleepers; /* SCs that wait until it is unblocked */

@@ -98,8 +98,8 @@ static inline struct frame *switch_to(struct cpu *cpu, struct ec *ec)
     else if (__builtin_expect(from->frame.fpu_used | ec->frame.fpu_used, 0))
         frame_switch(&from->frame, &ec->frame);
     if (ec->kind == EC_VCPU && cpu->sc->ec == ec) {
-        virtualization->pause(&ec->frame, cpu->sc->waited - ec->waited);
-        ec->waited = cpu->sc->waited;
+        virtualization->pause(&ec->frame, cpu->sc->waited);
+        cpu->sc->waited = 0;
     }
     /* The idle EC needs no space of its own: the last one stays until somebody else comes, or until it dies. */
     if (ec->pd != cpu->space && ec->kind != EC_IDLE)

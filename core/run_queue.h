@@ -128,7 +128,8 @@ static inline bool sc_run_plain(struct cpu *cpu, struct sc *sc, uint64_t now)
 /* An SC that is in no queue gets the CPU. */
 static inline void sc_run(struct cpu *cpu, struct sc *sc, uint64_t now)
 {
-    if (__builtin_expect(sc->stops_clock, 0))
+    /* Not if it was put back after 'now' was read and is the first again. */
+    if (__builtin_expect(sc->stops_clock && now > sc->ready_since, 0))
         sc->waited += now - sc->ready_since;
     if (!sc->left)
         sc->left = sc->quantum;

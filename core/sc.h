@@ -40,7 +40,7 @@ struct sc {
         };
         uint32_t special; /* all that at once: 0 = there is nothing but time to be looked after */
     };
-    uint64_t ready_since, waited; /* if it stops a clock: TSC when it became ready, ticks spent so */
+    uint64_t ready_since, waited; /* if it stops a clock: TSC when it became ready, ticks spent so since its EC was last told */
 
     /* A call to another CPU, see remote.h. */
     uint8_t hops;       /* CPUs that it has gone to as a helper since it was home */
