@@ -140,7 +140,12 @@ void frame_switch(struct frame *from, struct frame *to)
     self->switched = to;
 }
 
-void frame_lend(struct frame *from, struct frame *to) { frame_switch(from, to); }
+void frame_lend(struct frame *from, struct frame *to)
+{
+    if (from->resume != RESUME_VCPU)
+        contract_broken("frame_lend on CPU %u from what is no virtual CPU", cpu_number());
+    frame_switch(from, to);
+}
 
 /* ---- one entry into the kernel, on the CPU's own stack ---- */
 
@@ -202,6 +207,7 @@ static struct frame *first_step(struct hosted_cpu *cpu)
     case ENTER_TIMER: cpu->deadline = NO_DEADLINE; return kernel_timer(cpu->core);
     case ENTER_GSI: return kernel_gsi(cpu->core, cpu->number);
     case ENTER_CONTINUE: return take_pending(cpu);
+    case ENTER_GUEST: return kernel_vcpu_exit(cpu->core, cpu->number, cpu->address);
     case ENTER_SIGNAL: __atomic_store_n(&cpu->signal, false, __ATOMIC_SEQ_CST); return kernel_signal(cpu->core);
     }
     contract_broken("entry %d", (int)cpu->entry);
@@ -210,7 +216,7 @@ static struct frame *first_step(struct hosted_cpu *cpu)
 static void check_resume(struct hosted_cpu *cpu, struct frame *frame)
 {
     unsigned number = index_of(cpu);
-    if (frame->resume > RESUME_IDLE)
+    if (frame->resume > RESUME_VCPU)
         contract_broken("CPU %u resumes frame %p with resume = %u", number, (void *)frame, frame->resume);
     if (cpu->switched && frame != cpu->switched)
         contract_broken("CPU %u resumes frame %p, but frame_switch prepared %p", number, (void *)frame, (void *)cpu->switched);
@@ -218,6 +224,8 @@ static void check_resume(struct hosted_cpu *cpu, struct frame *frame)
         return;
     if (!(frame->flags & 1 << 9))
         contract_broken("CPU %u resumes a thread with interrupts off: flags %#lx", number, frame->flags);
+    if (frame->resume == RESUME_VCPU && guest_resume(frame) != mmu_active(number))
+        contract_broken("CPU %u resumes a guest in another one's address space", number);
     if (mmu_active(number) != kernel_current_mmu(cpu->core))
         contract_broken("CPU %u resumes a thread of mmu %p, but %p is active", number, (void *)kernel_current_mmu(cpu->core),
                         (void *)mmu_active(number));

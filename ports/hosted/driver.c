@@ -11,8 +11,16 @@ unsigned hypercall_patience = 100;
 static struct frame *user_frame(unsigned cpu)
 {
     struct frame *frame = cpu_frame(cpu);
-    if (!frame || frame->resume == RESUME_IDLE)
+    if (!frame || frame->resume == RESUME_IDLE || frame->resume == RESUME_VCPU)
         contract_broken("test: no thread runs on CPU %u", cpu);
+    return frame;
+}
+
+static struct frame *guest_frame(unsigned cpu)
+{
+    struct frame *frame = cpu_frame(cpu);
+    if (!frame || frame->resume != RESUME_VCPU)
+        contract_broken("test: no guest runs on CPU %u", cpu);
     return frame;
 }
 
@@ -54,7 +62,7 @@ void *user_try(unsigned cpu, word address, unsigned rights)
     user_frame(cpu);
     if (address >= NOVA_USER_LIMIT || !mmu_active(cpu))
         return 0;
-    if ((tlb_lookup(cpu, mmu_active(cpu), address >> PAGE_BITS, rights, &frame) & rights) != rights)
+    if ((tlb_lookup(cpu, mmu_active(cpu), MMU_HOST, address >> PAGE_BITS, rights, &frame) & rights) != rights)
         return 0;
     return machine_memory(frame << PAGE_BITS | (address & (PAGE_SIZE - 1)));
 }
@@ -72,7 +80,7 @@ bool user_touch(unsigned cpu, word address, unsigned rights)
     uint64_t frame = 0;
     if (user_try(cpu, address, rights))
         return true;
-    bool present = address < NOVA_USER_LIMIT && tlb_lookup(cpu, mmu_active(cpu), address >> PAGE_BITS, 0, &frame);
+    bool present = address < NOVA_USER_LIMIT && tlb_lookup(cpu, mmu_active(cpu), MMU_HOST, address >> PAGE_BITS, 0, &frame);
     /* Error code of a page fault: bit 0 protection, 1 write, 2 user, 4 instruction fetch. */
     word error = (word)present | (rights & MMU_WRITE ? 2 : 0) | 4 | (rights & MMU_EXECUTE ? 16 : 0);
     exception(cpu, 14, error, address);
@@ -83,4 +91,27 @@ bool user_port(unsigned cpu, unsigned port)
 {
     user_frame(cpu);
     return port < 65536 && port_allowed(cpu, mmu_active(cpu), port);
+}
+
+struct frame *guest_exit(unsigned cpu, unsigned event, uint64_t address)
+{
+    guest_state(guest_frame(cpu))->qual[1] = address;
+    return cpu_enter(cpu, ENTER_GUEST, event, 0, address);
+}
+
+void *guest_try(unsigned cpu, uint64_t address, unsigned rights)
+{
+    uint64_t frame = 0;
+    guest_frame(cpu);
+    if ((tlb_lookup(cpu, mmu_active(cpu), MMU_GUEST, address >> PAGE_BITS, rights, &frame) & rights) != rights)
+        return 0;
+    return machine_memory(frame << PAGE_BITS | (address & (PAGE_SIZE - 1)));
+}
+
+/* The hardware looks at the bitmap itself, each time. */
+bool guest_port(unsigned cpu, unsigned port)
+{
+    guest_frame(cpu);
+    const uint8_t *bits = mmu_active(cpu)->io_guest;
+    return bits && port < 65536 && !(__atomic_load_n(&bits[port / 8], __ATOMIC_RELAXED) >> port % 8 & 1);
 }

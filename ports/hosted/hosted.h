@@ -43,11 +43,9 @@ struct machine_options {
     bool no_module;   /* boot_info says root_begin == root_end */
     bool no_settle;   /* signals between CPUs and timers wait for machine_settle */
     uint32_t features;
+    bool guests;          /* the machine runs virtual CPUs */
     unsigned large_order; /* a large page has 2^n pages, n below 10; 0 = 9 */
 };
-
-/* What hal_virtualization returns: set by a test before machine_start. */
-extern const struct virtualization_ops *hosted_virtualization;
 
 /* ---- the machine (machine.c) ---- */
 
@@ -85,7 +83,17 @@ void machine_private(void);
 
 /* ---- CPUs and time (cpu.c) ---- */
 
-enum entry { ENTER_INIT, ENTER_START, ENTER_HYPERCALL, ENTER_EXCEPTION, ENTER_TIMER, ENTER_SIGNAL, ENTER_GSI, ENTER_CONTINUE };
+enum entry {
+    ENTER_INIT,
+    ENTER_START,
+    ENTER_HYPERCALL,
+    ENTER_EXCEPTION,
+    ENTER_TIMER,
+    ENTER_SIGNAL,
+    ENTER_GSI,
+    ENTER_CONTINUE,
+    ENTER_GUEST
+};
 
 /* What the CPU resumed last: the thread that runs on it, or the idle frame. 0 = the kernel kept opening interrupt windows; ENTER_CONTINUE goes on. */
 struct frame *cpu_frame(unsigned cpu);
@@ -168,6 +176,29 @@ bool user_touch(unsigned cpu, word address, unsigned rights);
 /* The current thread may access the port (through the CPU's copy of the I/O bitmap). */
 bool user_port(unsigned cpu, unsigned port);
 
+/* The guest that runs on the CPU exits with an event; address: of a fault in its memory, and qual[1]. */
+struct frame *guest_exit(unsigned cpu, unsigned event, uint64_t address);
+
+/* Host address of guest memory as the guest that runs on the CPU sees it, through the CPU's TLB; 0 = it would exit. */
+void *guest_try(unsigned cpu, uint64_t address, unsigned rights);
+bool guest_port(unsigned cpu, unsigned port);
+
+/* ---- virtualization.c: with machine_options.guests ---- */
+
+/* The state of a virtual CPU but for general registers and FPU, which are in the frame and in fpu_registers. What a guest does to it is up to the test. */
+struct nova_state *guest_state(const struct frame *frame);
+
+/* The parts of it that an MTD bit names, without those in the frame and the TSC; ends with size 0. */
+struct guest_field {
+    uint32_t bit;
+    uint16_t offset, size;
+};
+extern const struct guest_field guest_fields[];
+
+/* For cpu.c: it runs on this CPU now; returns the address space that has to be active. */
+struct mmu *guest_resume(const struct frame *frame);
+extern bool hosted_guests;
+
 /* ---- mmu.c ---- */
 
 /* Number of cached translations, all CPUs, that allow more than the page table. */
@@ -184,7 +215,7 @@ word mmu_count(const struct mmu *mmu, enum mmu_view view);
 word mmu_tables(const struct mmu *mmu);
 unsigned mmu_rights(const struct mmu *mmu, enum mmu_view view, word page, uint64_t *frame, enum memory_type *type);
 /* A TLB entry that forbids the access is loaded anew, as on a PC. */
-unsigned tlb_lookup(unsigned cpu, const struct mmu *mmu, word page, unsigned wanted, uint64_t *frame);
+unsigned tlb_lookup(unsigned cpu, const struct mmu *mmu, enum mmu_view view, word page, unsigned wanted, uint64_t *frame);
 bool port_allowed(unsigned cpu, const struct mmu *mmu, unsigned port);
 struct mmu *mmu_active(unsigned cpu);
 void mmu_reset(void);

@@ -94,7 +94,8 @@ static void fill_boot_info(const struct machine_options *options, size_t module)
     boot_info.pool_end = POOL_BEGIN + pool;
     boot_info.root_begin = MODULE_BEGIN;
     boot_info.root_end = MODULE_BEGIN + (options->no_module ? 0 : module);
-    boot_info.features = options->features;
+    hosted_guests = options->guests;
+    boot_info.features = options->features | (options->guests ? NOVA_FEATURE_SVM : 0);
     boot_info.tsc_khz = TSC_KHZ;
 }
 

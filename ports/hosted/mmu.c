@@ -14,6 +14,7 @@ enum { PRESENT = 1, RIGHTS_SHIFT = 1, TYPE_SHIFT = 4, LARGE = 1 << 6 };
 
 struct translation {
     uint32_t tag; /* 0 = unused */
+    enum mmu_view view;
     const struct mmu *mmu;
     word page;
     uint64_t frame;
@@ -347,15 +348,15 @@ void mmu_flush(struct mmu *mmu, enum mmu_view view, word page, word count)
             t->tag = 0;
 }
 
-unsigned tlb_lookup(unsigned cpu, const struct mmu *mmu, word page, unsigned wanted, uint64_t *frame)
+unsigned tlb_lookup(unsigned cpu, const struct mmu *mmu, enum mmu_view view, word page, unsigned wanted, uint64_t *frame)
 {
-    struct translation *t = &tlb[cpu][(page ^ mmu->tag * 37) % TLB_SIZE];
-    if (t->tag != mmu->tag || t->page != page || (t->rights & wanted) != wanted) {
+    struct translation *t = &tlb[cpu][(page ^ mmu->tag * 37 ^ view * 11) % TLB_SIZE];
+    if (t->tag != mmu->tag || t->view != view || t->page != page || (t->rights & wanted) != wanted) {
         uint64_t found;
-        unsigned rights = mmu_rights(mmu, MMU_HOST, page, &found, 0);
+        unsigned rights = mmu_rights(mmu, view, page, &found, 0);
         if (!rights)
             return 0;
-        *t = (struct translation){mmu->tag, mmu, page, found, rights};
+        *t = (struct translation){mmu->tag, view, mmu, page, found, rights};
     }
     *frame = t->frame;
     return t->rights;
@@ -370,7 +371,7 @@ unsigned tlb_stale(void)
             if (!t->tag || active[cpu] != t->mmu || t->mmu->tag != t->tag)
                 continue;
             uint64_t frame = 0;
-            unsigned rights = mmu_rights(t->mmu, MMU_HOST, t->page, &frame, 0);
+            unsigned rights = mmu_rights(t->mmu, t->view, t->page, &frame, 0);
             sum += (t->rights & ~rights) || (rights && frame != t->frame);
         }
     return sum;

@@ -280,7 +280,7 @@ static void do_touch(const struct operation *o, const struct actor *me)
     struct unit *memory = unit_find(me->pd, NOVA_CRD_MEM, page), *io = unit_find(me->pd, NOVA_CRD_PIO, port);
     if (page < NOVA_USER_LIMIT >> PAGE_BITS) {
         uint64_t frame = 0;
-        unsigned rights = tlb_lookup(o->actor, mmu_active(o->actor), page, o->rights, &frame);
+        unsigned rights = tlb_lookup(o->actor, mmu_active(o->actor), MMU_HOST, page, o->rights, &frame);
         unsigned wanted = memory ? memory->rights | MMU_READ : 0;
         if (((rights ^ wanted) & o->rights) || ((rights & o->rights) && frame != memory->frame))
             disagree("CPU %u, page %#lx: access with rights %u finds %u and frame %#llx; model: %u, %#lx", o->actor, page,

@@ -187,7 +187,7 @@ int main(int count, char **arguments)
     /* Deadlocks of threads are all in the day's work. */
     hypercall_patience = 0;
     machine_window_limit = 4;
-    machine_prepare(&(struct machine_options){.cpus = CPUS, .threads = threads}, 0, 0);
+    machine_prepare(&(struct machine_options){.cpus = CPUS, .threads = threads, .guests = true}, 0, 0);
     if (!machine_start())
         stopped();
 
@@ -219,11 +219,13 @@ int main(int count, char **arguments)
                                 "oom", "blocked"}[status],
                sum);
     }
-    unsigned long long migrations = 0;
-    for (unsigned cpu = 0; cpu < CPUS; cpu++)
+    unsigned long long migrations = 0, exits = 0;
+    for (unsigned cpu = 0; cpu < CPUS; cpu++) {
         migrations += random_state[cpu].migrations;
-    printf("; %llu threads moved\n", migrations);
-    if (calls_wanted >= 100000 && !migrations)
-        random_fail("no thread ever moved to another CPU");
+        exits += random_state[cpu].exits;
+    }
+    printf("; %llu threads moved, %llu exits of guests\n", migrations, exits);
+    if (calls_wanted >= 100000 && (!migrations || !exits))
+        random_fail("no thread ever moved to another CPU, or no guest ran");
     return 0;
 }

@@ -16,6 +16,7 @@ enum { CPUS = 4, STATUSES = NOVA_QUO_OOM + 2 };
 struct random_state {
     unsigned long state;
     unsigned long long migrations;              /* that worked */
+    unsigned long long exits;                   /* of guests */
     unsigned long long calls, status[STATUSES]; /* the last: did not return at once */
 };
 extern struct random_state random_state[CPUS];
@@ -33,6 +34,8 @@ enum {
     O_LOCAL = 0x08,  /* + 2 * cpu + pd */
     O_GLOBAL = 0x10, /* + 3 * cpu + n */
     O_SC = 0x20,     /* + 3 * cpu + n */
+    O_VCPU = 0x0f,   /* + cpu */
+    O_VCPU_SC = 0x1f,
     O_PORTAL = 0x30, /* + 2 * cpu + pd: call portals */
     O_SM = 0x38,     /* + n */
     O_EVENTS = 0x40, /* + 32 * cpu + event: event base of the threads of a CPU */

@@ -61,6 +61,18 @@ static void thread_build(unsigned cpu, unsigned n, unsigned priority)
     must(root_call(NOVA_CREATE_SC, 0, BASE + O_SC + 3 * cpu + n, BASE + O_PD, ec, nova_qpd(priority, 1000), 0));
 }
 
+/* Its last events, startup and recall among them, have the portals of the threads' events. */
+static void vcpu_build(unsigned cpu, bool needed)
+{
+    enum { SHIFT = NOVA_VM_STARTUP - NOVA_EVENT_STARTUP };
+    word ec = BASE + O_VCPU + cpu, pd = BASE + O_PD + cpu % PDS, events = (word)O_EVENTS + 32 * (cpu - 1) - SHIFT;
+    word status = root_call(NOVA_CREATE_EC, NOVA_EC_GLOBAL, ec, pd, cpu, 0, events);
+    if (status == NOVA_SUCCESS)
+        status = root_call(NOVA_CREATE_SC, 0, BASE + O_VCPU_SC + cpu, BASE + O_PD, ec, nova_qpd(1 + cpu % 2, 1000), 0);
+    if (needed)
+        must(status);
+}
+
 void root_build(struct random_state *random)
 {
     must(root_delegate(SEL_PD, SEL_PD, nova_crd(NOVA_CRD_MEM, MEMORY, MEMORY_ORDER, 7),
@@ -94,6 +106,8 @@ void root_build(struct random_state *random)
     for (unsigned cpu = 1; cpu < CPUS; cpu++)
         for (unsigned n = 0; n < 3; n++)
             thread_build(cpu, n, 1 + n % 2);
+    for (unsigned cpu = 1; cpu < CPUS; cpu++)
+        vcpu_build(cpu, true);
     /* And their capabilities, too. */
     for (unsigned pd = 0; pd < PDS; pd++)
         must(root_delegate(SEL_PD, BASE + O_PD + pd, nova_crd(NOVA_CRD_OBJ, BASE + O_GLOBAL, 5, 31),
@@ -111,6 +125,15 @@ static void revive(struct random_state *random)
     /* The account may be exhausted. */
     root_call(NOVA_CREATE_EC, NOVA_EC_GLOBAL, ec, BASE + O_PD + n % PDS, utcb | cpu, utcb + 0x800, O_EVENTS + 32 * (cpu - 1));
     root_call(NOVA_CREATE_SC, 0, ec - O_GLOBAL + O_SC, BASE + O_PD, ec, nova_qpd(1 + random_below(random, 3), 1000), 0);
+}
+
+static void revive_vcpu(struct random_state *random)
+{
+    unsigned cpu = 1 + random_below(random, CPUS - 1);
+    random_trace("root: virtual CPU of cpu %u anew", cpu);
+    root_call(NOVA_REVOKE, NOVA_REVOKE_SELF, 0, nova_crd(NOVA_CRD_OBJ, BASE + O_VCPU + cpu, 0, 31), 0, 0, 0);
+    root_call(NOVA_REVOKE, NOVA_REVOKE_SELF, 0, nova_crd(NOVA_CRD_OBJ, BASE + O_VCPU_SC + cpu, 0, 31), 0, 0, 0);
+    vcpu_build(cpu, false);
 }
 
 /* A handler may have died with its portals: make both again. */
@@ -155,6 +178,8 @@ void root_step(struct random_state *random)
                            random_below(random, 8)),
                   0, 0, 0);
         break;
+    case 14:
+    case 15: revive_vcpu(random); break;
     case 6:
     case 7: {
         word pd = BASE + O_PD + random_below(random, PDS);

@@ -141,7 +141,7 @@ static word argument(struct random_state *random, unsigned cpu, unsigned kind)
     case NEW: return O_END + random_below(random, 0x100 - O_END);
     case PD: return random_below(random, 8) ? O_PD + random_below(random, PDS) : O_END + random_below(random, 0x100 - O_END);
     case LOCAL: return O_LOCAL + 2 * any_cpu + random_below(random, PDS);
-    case GLOBAL: return O_GLOBAL + 3 * any_cpu + random_below(random, 3);
+    case GLOBAL: return random_below(random, 4) ? O_GLOBAL + 3 * any_cpu + random_below(random, 3) : O_VCPU + any_cpu;
     case ANY_EC: return argument(random, cpu, random_below(random, 2) ? LOCAL : GLOBAL);
     case SC: return O_SC + 3 * any_cpu + random_below(random, 3);
     case PORTAL: return O_PORTAL + 2 * (any_cpu - 1) + random_below(random, PDS);
@@ -152,7 +152,9 @@ static word argument(struct random_state *random, unsigned cpu, unsigned kind)
     case SM: return O_SM + random_below(random, 8);
     case CRD: return random_crd(random);
     case QUOTA: return nova_quota(random_below(random, 4), random_below(random, 20));
-    case PLACE: return (UTCB_BASE + 0x100000 + random_below(random, 8) * 0x1000) | any_cpu;
+    case PLACE:
+        /* Sometimes that of a virtual CPU. */
+        return random_below(random, 4) ? (UTCB_BASE + 0x100000 + random_below(random, 8) * 0x1000) | any_cpu : any_cpu;
     case PRIORITY: return nova_qpd(1 + random_below(random, 8), 1 + random_below(random, 2000));
     case SMALL: return random_below(random, 5);
     case IP: return HANDLER_IP;
@@ -204,6 +206,20 @@ static void migrate_random(struct random_state *random, unsigned cpu)
         random->migrations++;
 }
 
+static void guest_step(struct random_state *random, unsigned cpu)
+{
+    uint64_t address = random_below(random, 2) ? random_word(random) : (uint64_t)(MEMORY + random_below(random, 64)) << PAGE_BITS;
+    unsigned choice = random_below(random, 10);
+    if (choice < 2 && address >> 52 == 0 && guest_try(cpu, address, 1u << random_below(random, 3)))
+        return;
+    if (choice == 2 && guest_port(cpu, random_below(random, 65536)))
+        return;
+    unsigned event = random_below(random, 4) ? NOVA_VM_RECALL - random_below(random, 32) : random_below(random, 256);
+    random_trace("cpu %u frame %p: guest exits, event %u", cpu, (void *)cpu_frame(cpu), event);
+    random->exits++;
+    guest_exit(cpu, event, address);
+}
+
 void random_step(struct random_state *random, unsigned cpu)
 {
     struct frame *frame = cpu_frame(cpu);
@@ -214,6 +230,8 @@ void random_step(struct random_state *random, unsigned cpu)
         cpu_enter(cpu, ENTER_CONTINUE, 0, 0, 0);
     else if (frame->resume == RESUME_IDLE)
         return;
+    else if (frame->resume == RESUME_VCPU)
+        guest_step(random, cpu);
     else if (choice < 5) {
         random_trace("cpu %u frame %p: exception", cpu, (void *)frame);
         exception(cpu, random_below(random, 30), random_word(random), random_word(random));
