@@ -93,7 +93,7 @@ static void debug_action(unsigned event, struct nova_utcb *utcb)
 
 /* rdtsc; mov esi,eax; mov edi,edx; hlt; then again */
 static const uint8_t time[] = {0x0f, 0x31, 0x89, 0xc6, 0x89, 0xd7, 0xf4, 0xeb, 0xf7};
-static uint64_t time_before;
+static uint64_t time_start, time_before;
 
 static void time_action(unsigned event, struct nova_utcb *utcb)
 {
@@ -102,17 +102,20 @@ static void time_action(unsigned event, struct nova_utcb *utcb)
     if (event == NOVA_VM_STARTUP) {
         state_flat(s);
         s->tsc_off = shift;
+        time_start = nova_tsc();
     } else if (event_count[EVENT_HLT] == 1) {
         time_before = (uint64_t)last_state.di << 32 | (uint32_t)last_state.si;
         check("time: the offset counts", time_before >> 44, 1);
         /* The guest has waited for the CPU meanwhile: that is taken off. */
         check("time: tsc_off is the sum", (last_state.tsc_off + (shift >> 8)) >> 44, 1);
+        check("time: tsc_val is the time of the event", last_state.tsc_val > time_start && last_state.tsc_val < nova_tsc(), 1);
         s->tsc_off = shift;
         state_skip(s, 1);
         s->mtd |= NOVA_MTD_TSC;
     } else {
         uint64_t now = (uint64_t)last_state.di << 32 | (uint32_t)last_state.si;
         check("time: a reply adds to it", (now - time_before) >> 44, 1);
+        check("time: tsc_off is the sum of both", (last_state.tsc_off + (shift >> 8)) >> 44, 2);
         guest_done();
     }
 }

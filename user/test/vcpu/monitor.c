@@ -6,7 +6,7 @@
 
 #include "vcpu.h"
 
-int is_svm, has_vtlb, has_real_mode;
+int is_svm, has_vtlb, has_real_mode, has_ept;
 unsigned test_cpu;
 uint8_t *guest_memory;
 nova_word vm_pd, vm_ec;
@@ -148,6 +148,7 @@ static int start(const struct nova_hip *hip, unsigned cpu)
     has_vtlb = asked_for(hip, " vtlb") || asked_for(hip, "noreal");
     is_svm = (hip->features & NOVA_FEATURE_SVM) != 0;
     has_real_mode = is_svm || !has_vtlb;
+    has_ept = !is_svm && !asked_for(hip, " vtlb");
     guest_memory = nova_map_physical(GUEST_PHYSICAL, (GUEST_PAGES + 1) * PAGE, NOVA_MEM_RWX);
     vm_pd = nova_selectors(1, 1);
     vm_ec = nova_selectors(4, 4);
@@ -163,6 +164,8 @@ static void tests(const struct nova_hip *hip, unsigned cpu)
     test_memory();
     test_modes();
     test_control();
+    test_transfer();
+    test_special();
     for (unsigned i = 0; i < nova_hip_cpus(hip); i++)
         if (i != cpu && nova_hip_cpu(hip, i)->flags & NOVA_CPU_ONLINE) {
             remark("guests of another CPU");

@@ -33,6 +33,7 @@ typedef void (*guest_action)(unsigned event, struct nova_utcb *utcb);
 extern int is_svm;
 extern int has_vtlb;           /* guests without paging run on the vTLB: 'vtlb' or 'noreal' is among the arguments */
 extern int has_real_mode;      /* not with VMX on the vTLB */
+extern int has_ept;            /* guests with paging run on EPT */
 extern unsigned test_cpu;      /* where guests run */
 extern uint8_t *guest_memory;  /* GUEST_PAGES pages, then one more that tests map themselves */
 extern nova_word vm_pd, vm_ec; /* of the running guest */
@@ -87,6 +88,8 @@ void test_interrupts(void);
 void test_memory(void);
 void test_modes(void);
 void test_control(void);
+void test_transfer(void);
+void test_special(void);
 void test_garbage(unsigned rounds);
 
 #endif
