@@ -32,11 +32,15 @@ static void ec_leave_chain(struct cpu *cpu, struct ec *ec, struct ec *end)
     cpu->pending |= PENDING_CHECK;
 }
 
-/* What a thread that has moved on left behind (migrate.h) is not needed any more; if the move is not complete, its successor goes, too. */
+/*
+ * What a thread that has moved on left behind (migrate.h) is not needed any more; if the move is not complete, its successor stops, too, even if names are its own
+ * already: it has no time yet, and never would.
+ */
 static void remains_drop(struct cpu *cpu, struct ec *ec)
 {
     struct sc *sc = ec->successor_sc;
     if (sc) {
+        ec_stop(cpu, ec->successor);
         object_unname(cpu, &ec->successor->object);
         object_unname(cpu, &sc->object);
     }

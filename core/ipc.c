@@ -211,8 +211,8 @@ void ec_kill(struct cpu *cpu, struct ec *ec, const char *why)
 {
     if (GLANCE(ec->dead))
         return;
-    /* Not for a whole PD that is going, from its last name on. */
-    if (__atomic_load_n(&ec->pd->object.caps, __ATOMIC_RELAXED) && !ec->successor)
+    /* Not for a whole PD that is going, from its last name on; and not for what a thread leaves behind that has moved. */
+    if (__atomic_load_n(&ec->pd->object.caps, __ATOMIC_RELAXED) && (!ec->successor || ec->successor_sc))
         log_line("%s killed: event %u at ip 0x%lx, error 0x%lx, address 0x%lx: %s", ec->kind == EC_VCPU ? "virtual CPU" : "thread",
                  ec->event, (unsigned long)ec->frame.ip, (unsigned long)ec->event_error, (unsigned long)ec->event_address, why);
     ec_stop(cpu, ec);
