@@ -18,7 +18,7 @@ struct actor {
     unsigned number, cpu; /* its program */
     bool inside;          /* in the middle of its program */
     bool dead;            /* its EC has died; the next one with this frame is another one */
-    enum { REQUEST_HYPERCALL, REQUEST_PAUSE, REQUEST_EXCEPTION } request;
+    enum { REQUEST_HYPERCALL, REQUEST_PAUSE, REQUEST_EXCEPTION, REQUEST_GUEST } request;
     word arg[5], entry[5];
     unsigned vector;
     word error, address;
@@ -45,6 +45,9 @@ unsigned program_number(const char *name, program function)
 }
 
 word program_address(unsigned number) { return PROGRAMS + number * PROGRAM_SIZE; }
+
+/* Where its program goes on. */
+static word *place_of(struct frame *frame) { return frame->resume == RESUME_VCPU ? &guest_state(frame)->ip : &frame->ip; }
 
 static struct actor *actor_of(struct frame *frame)
 {
@@ -74,7 +77,7 @@ const char *actor_name(const struct frame *frame)
     if (thread)
         return thread->name;
     for (unsigned i = 0; i < actor_count; i++)
-        if (actors[i].frame == frame && frame->ip == AFTER)
+        if (actors[i].frame == frame && actors[i].inside && !actors[i].dead)
             return programs[actors[i].number].name;
     word number = (frame->ip - PROGRAMS) / PROGRAM_SIZE;
     return number < program_count ? programs[number].name : "root";
@@ -92,6 +95,7 @@ unsigned my_cpu(void) { return me->cpu; }
 word my_argument(unsigned number) { return me->entry[number - 1]; }
 word my_result(unsigned number) { return me->frame->arg[number - 1]; }
 struct thread *my_thread(void) { return thread_of(me->frame); }
+struct frame *my_frame(void) { return me->frame; }
 
 static void leave(void) { fiber_leave(&me->fiber); }
 
@@ -144,6 +148,22 @@ void user_fault(word address, unsigned rights)
         raise_exception(HAL_PAGE_FAULT, 4 | (rights & MMU_WRITE ? 2 : 0), address);
 }
 
+void guest_event(unsigned event, uint64_t address)
+{
+    me->request = REQUEST_GUEST;
+    me->vector = event;
+    me->address = address;
+    leave();
+}
+
+bool guest_access(uint64_t address, unsigned rights) { return guest_try(me->cpu, address, rights) != 0; }
+
+void guest_fault(uint64_t address, unsigned rights)
+{
+    while (!guest_access(address, rights))
+        guest_event(NOVA_VM_NPT_FAULT, address);
+}
+
 word user_call(word portal, unsigned flags) { return user_hypercall(NOVA_CALL, flags, portal, 0, 0, 0, 0); }
 word user_up(word semaphore) { return user_hypercall(NOVA_SM_CTRL, NOVA_SM_UP, semaphore, 0, 0, 0, 0); }
 
@@ -178,6 +198,9 @@ static void actor_main(void *argument)
         if (thread)
             thread->ended = true;
         actor->inside = false;
+        if (actor->frame->resume == RESUME_VCPU)
+            for (;;)
+                guest_event(HALT, 0);
         actor->request = REQUEST_HYPERCALL;
         memset(actor->arg, 0, sizeof actor->arg);
         actor->arg[0] = nova_arg1(NOVA_REPLY, 0, semaphore);
@@ -189,7 +212,7 @@ static void actor_main(void *argument)
 static void actor_enter(struct actor *actor, word number)
 {
     if (number >= program_count)
-        fail("IP %#lx belongs to no program", actor->frame->ip);
+        fail("IP %#lx belongs to no program", *place_of(actor->frame));
     if (actor->inside && !actor->dead)
         fail("%s is entered, but it is in the middle of %s", programs[number].name, programs[actor->number].name);
     if (actor->inside)
@@ -200,10 +223,31 @@ static void actor_enter(struct actor *actor, word number)
     memcpy(actor->entry, actor->frame->arg, sizeof actor->entry);
 }
 
+/* The thread goes on in another EC, whose memory may have been somebody's who is forgotten. */
+static void thread_move(struct thread *thread, struct ec *to)
+{
+    trace("%s goes on on CPU %u", thread->name, to->cpu->number);
+    for (unsigned i = 0; i < actor_count; i++)
+        if (actors[i].frame == &to->frame)
+            actors[i].frame = 0;
+    for (unsigned i = 0; i < actor_count; i++)
+        if (actors[i].frame == &thread->ec->frame)
+            actors[i].frame = &to->frame;
+    thread->ec = to;
+    thread->cpu = to->cpu->number;
+}
+
 void actor_watch(void)
 {
+    for (unsigned i = 0; i < thread_count; i++) {
+        struct ec *ec = threads[i].ec;
+        if (ec && memory_freed(ec))
+            threads[i].ec = 0;
+        else if (ec && ec->successor)
+            thread_move(&threads[i], ec->successor);
+    }
     for (unsigned i = 0; i < actor_count; i++)
-        if (!actors[i].dead) {
+        if (!actors[i].dead && actors[i].frame) {
             const struct ec *ec = CONTAINER(actors[i].frame, struct ec, frame);
             actors[i].dead = memory_freed(ec) || ec->dead;
         }
@@ -220,15 +264,18 @@ static void trace_request(const struct actor *actor, unsigned cpu)
               actor->arg[0] >> 4 & 15, actor->arg[0] >> 8, actor->arg[1], actor->arg[2], actor->arg[3], actor->arg[4]);
     else if (actor->request == REQUEST_EXCEPTION)
         trace("cpu %u %s: exception %u, address %#lx", cpu, name, actor->vector, actor->address);
+    else if (actor->request == REQUEST_GUEST)
+        trace("cpu %u %s: guest exits, event %u, address %#lx", cpu, name, actor->vector, actor->address);
 }
 
 void actor_step(unsigned cpu)
 {
     struct frame *frame = cpu_frame(cpu);
     struct actor *actor = actor_of(frame);
-    bool back = frame->ip == AFTER;
+    word *place = place_of(frame);
+    bool back = *place == AFTER;
     if (!back)
-        actor_enter(actor, (frame->ip - PROGRAMS) / PROGRAM_SIZE);
+        actor_enter(actor, (*place - PROGRAMS) / PROGRAM_SIZE);
     else if (!actor->inside)
         fail("%s goes on, but it has replied", programs[actor->number].name);
     if (back && actor->request == REQUEST_HYPERCALL)
@@ -237,7 +284,7 @@ void actor_step(unsigned cpu)
     actor->cpu = cpu;
     fiber_enter(&actor->fiber, actor_main, actor);
     me = 0;
-    frame->ip = AFTER;
+    *place = AFTER;
     if (tracing)
         trace_request(actor, cpu);
     if (actor->request == REQUEST_HYPERCALL) {
@@ -247,5 +294,8 @@ void actor_step(unsigned cpu)
     } else if (actor->request == REQUEST_EXCEPTION) {
         frame->resume = RESUME_FULL;
         cpu_begin(cpu, ENTER_EXCEPTION, actor->vector, actor->error, actor->address);
+    } else if (actor->request == REQUEST_GUEST) {
+        guest_state(frame)->qual[1] = actor->address;
+        cpu_begin(cpu, ENTER_GUEST, actor->vector, 0, actor->address);
     }
 }

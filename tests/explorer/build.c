@@ -14,6 +14,7 @@ struct thread threads[THREADS_MAX];
 unsigned thread_count;
 uint64_t root_deadline;
 word (*pager)(void), (*recall_hook)(void);
+word next_oom_portal;
 static struct pd *root_pd;
 static word next_selector;
 static unsigned next_utcb;
@@ -57,6 +58,15 @@ word new_selector(void)
     return next_selector - 2;
 }
 
+word new_selectors(unsigned order)
+{
+    word size = (word)1 << order, first = (next_selector + size - 1) & ~(size - 1);
+    next_selector = first + size;
+    if (next_selector > MADE + (1 << MADE_ORDER))
+        fail("too many selectors");
+    return first;
+}
+
 static void delegate(word from, word to, word crd, unsigned flags, word hotspot)
 {
     struct nova_utcb *utcb = user_pointer(0, NOVA_ROOT_UTCB_ADDRESS, MMU_READ | MMU_WRITE);
@@ -66,6 +76,12 @@ static void delegate(word from, word to, word crd, unsigned flags, word hotspot)
 }
 
 void give(word pd, word selector) { delegate(ROOT_SELECTOR, pd, nova_crd(NOVA_CRD_OBJ, selector, 0, NOVA_PERM_ALL), 0, selector); }
+
+void replace(word pd, word place, word selector)
+{
+    must(root_do(NOVA_REVOKE, NOVA_REVOKE_SELF | NOVA_REVOKE_REMOTE, 0, nova_crd(NOVA_CRD_OBJ, place, 0, NOVA_PERM_ALL), pd, 0, 0));
+    delegate(ROOT_SELECTOR, pd, nova_crd(NOVA_CRD_OBJ, selector, 0, NOVA_PERM_ALL), 0, place);
+}
 
 void give_memory(word from, word to, word page, word to_page, unsigned order, unsigned rights)
 {
@@ -83,6 +99,14 @@ word make_inner_pd(word parent, unsigned quota)
     must(root_do(NOVA_CREATE_PD, 0, selector, parent, 0, nova_quota(0, quota), 0));
     delegate(ROOT_SELECTOR, selector, nova_crd(NOVA_CRD_OBJ, EVENTS, EVENTS_ORDER, NOVA_PERM_ALL), 0, EVENTS);
     return selector;
+}
+
+void leave_quota(word pd, unsigned pages)
+{
+    must(root_do(NOVA_PD_CTRL, NOVA_PD_QUOTA_READ, pd, 0, 0, 0, 0));
+    const word *arg = cpu_frame(0)->arg;
+    if (arg[1] > arg[2] + pages)
+        must(root_do(NOVA_PD_CTRL, NOVA_PD_QUOTA_MOVE, pd, ROOT_SELECTOR, arg[1] - arg[2] - pages, 0, 0));
 }
 
 word make_pd(unsigned quota) { return make_inner_pd(ROOT_SELECTOR, quota); }
@@ -110,12 +134,23 @@ word make_handler(unsigned cpu, word pd, word oom_portal)
     return selector;
 }
 
-word make_portal(word pd, word handler, const char *name, program function, word id)
+static word make_portal_mtd(word pd, word handler, word mtd, const char *name, program function, word id)
 {
     word selector = new_selector();
-    must(root_do(NOVA_CREATE_PT, 0, selector, pd, handler, 0, program_address(program_number(name, function))));
+    must(root_do(NOVA_CREATE_PT, 0, selector, pd, handler, mtd, program_address(program_number(name, function))));
     must(root_do(NOVA_PT_CTRL, 0, selector, id, 0, 0, 0));
     return selector;
+}
+
+word make_portal(word pd, word handler, const char *name, program function, word id)
+{
+    return make_portal_mtd(pd, handler, 0, name, function, id);
+}
+
+void put_event(const struct thread *thread, unsigned event, word handler, word mtd, const char *name, program function)
+{
+    word selector = make_portal_mtd(ROOT_SELECTOR, handler, mtd, name, function, (word)(thread - threads));
+    delegate(ROOT_SELECTOR, thread->pd, nova_crd(NOVA_CRD_OBJ, selector, 0, NOVA_PERM_ALL), 0, thread->events + event);
 }
 
 word make_semaphore(word pd, word count, word chain)
@@ -125,21 +160,84 @@ word make_semaphore(word pd, word count, word chain)
     return selector;
 }
 
-struct thread *make_thread(const char *name, unsigned cpu, word pd, program function, word argument)
+static struct thread *thread_begin(const char *name, unsigned cpu, word pd, word events)
 {
     if (thread_count == THREADS_MAX)
         fail("too many threads");
     struct thread *thread = &threads[thread_count++];
-    *thread = (struct thread){.name = name, .cpu = cpu, .priority = 1 + choose(3), .argument = argument};
+    *thread = (struct thread){.name = name, .cpu = cpu, .priority = 1 + choose(3), .pd = pd, .events = events};
     thread->ec_selector = new_selector();
     thread->sc_selector = new_selector();
-    must(root_do(NOVA_CREATE_EC, NOVA_EC_GLOBAL, thread->ec_selector, pd, new_utcb() | cpu, program_number(name, function),
-                 EVENTS + 32 * cpu));
+    if (next_oom_portal)
+        delegate(ROOT_SELECTOR, ROOT_SELECTOR, nova_crd(NOVA_CRD_OBJ, next_oom_portal, 0, NOVA_PERM_ALL), 0,
+                 thread->ec_selector + 1);
+    next_oom_portal = 0;
+    return thread;
+}
+
+static struct thread *thread_make(struct thread *thread, word utcb, word sp)
+{
+    must(root_do(NOVA_CREATE_EC, NOVA_EC_GLOBAL, thread->ec_selector, thread->pd, utcb | thread->cpu, sp, thread->events));
     thread->ec = ec_of_selector(thread->ec_selector);
     return thread;
 }
 
+struct thread *make_thread(const char *name, unsigned cpu, word pd, program function, word argument)
+{
+    struct thread *thread = thread_begin(name, cpu, pd, EVENTS + 32 * cpu);
+    thread->argument = argument;
+    return thread_make(thread, new_utcb(), program_number(name, function));
+}
+
+struct thread *make_mover(const char *name, unsigned cpu, word pd, program function, word argument)
+{
+    struct thread *thread = thread_begin(name, cpu, pd, new_selectors(5));
+    delegate(ROOT_SELECTOR, pd, nova_crd(NOVA_CRD_OBJ, EVENTS + 32 * cpu, 5, NOVA_PERM_ALL), 0, thread->events);
+    thread->argument = argument;
+    return thread_make(thread, new_utcb(), program_number(name, function));
+}
+
+/* ---- guests ---- */
+
+static program guest_programs[THREADS_MAX];
+
+/* The portal's id is the thread's number. */
+static word guest_startup(void)
+{
+    const struct thread *thread = &threads[my_argument(1)];
+    struct nova_utcb *utcb = my_utcb();
+    utcb->items = nova_items(8, 0);
+    utcb->state.mtd = NOVA_MTD_IP;
+    utcb->state.ip = program_address(program_number(thread->name, guest_programs[my_argument(1)]));
+    return 0;
+}
+
+static word guest_halted(void)
+{
+    my_utcb()->items = nova_items(8, 0);
+    my_utcb()->state.mtd = 0;
+    return SLEEP;
+}
+
+struct thread *make_guest(const char *name, unsigned cpu, word pd, program function)
+{
+    struct thread *thread = thread_begin(name, cpu, pd, new_selectors(8));
+    guest_programs[thread - threads] = function;
+    program_number(name, function);
+    put_event(thread, NOVA_VM_STARTUP, SERVICE + cpu, 0, "guest startup", guest_startup);
+    put_event(thread, HALT, SERVICE + cpu, 0, "guest halted", guest_halted);
+    return thread_make(thread, 0, 0);
+}
+
 struct object *object_of(word selector) { return object_space_lookup(&root_pd->spaces.objects, selector).object; }
+
+bool thread_gone(const struct thread *thread)
+{
+    if (!thread->started || thread->replaced)
+        return false;
+    return !object_of(thread->ec_selector) || !object_of(thread->sc_selector) || !thread->ec ||
+           (scenario->kills && thread->ec->dead);
+}
 
 struct ec *ec_of_selector(word selector)
 {

@@ -16,7 +16,7 @@
 #include <nova/hypercall.h>
 #include <nova/utcb.h>
 
-enum { CPUS_MAX = 4, THREADS_MAX = 12, ACTORS_MAX = 40, FUNCTIONS_MAX = 64 };
+enum { CPUS_MAX = 4, THREADS_MAX = 12, ACTORS_MAX = 40, FUNCTIONS_MAX = 96 };
 
 struct scenario {
     const char *name;
@@ -50,10 +50,10 @@ void schedule_begin(uint64_t seed, bool plain);
 /* Until root is alone, waiting for its deadline. */
 void schedule_run(void);
 
-/* ---- actor.c: a user thread, seen from inside ---- */
+/* ---- actor.c: a user thread or a guest, seen from inside ---- */
 
 struct actor;
-typedef word (*program)(void); /* a thread; a handler: returns the semaphore selector of its reply */
+typedef word (*program)(void); /* a thread; a handler: returns the semaphore selector of its reply; a guest */
 
 /* A number for a program: threads start with it as their SP, portals have its address as their IP. */
 unsigned program_number(const char *name, program function);
@@ -65,6 +65,7 @@ word my_argument(unsigned number); /* ARG_1 and on at entry: a portal's id */
 word my_result(unsigned number);   /* ARG_1 and on after a hypercall */
 struct thread *my_thread(void);
 struct nova_utcb *my_utcb(void);
+struct frame *my_frame(void);
 
 word user_hypercall(unsigned number, unsigned flags, word selector, word arg2, word arg3, word arg4, word arg5);
 void user_pause(void);
@@ -79,11 +80,16 @@ word user_revoke(word crd, unsigned flags, word semaphore, word pd);
 word user_destroy(word selector); /* revokes it, with root's own */
 word user_delegate(word from, word to, word crd, unsigned flags, word hotspot);
 
+/* Of a guest. */
+void guest_event(unsigned event, uint64_t address);   /* exits; until it runs again */
+bool guest_access(uint64_t address, unsigned rights); /* a read or write now; false = it would exit */
+void guest_fault(uint64_t address, unsigned rights);  /* reads or writes until that succeeds, with nested page faults */
+
 /* For schedule.c: the thread that runs on a CPU does its next step, up to its entry into the kernel. */
 void actor_step(unsigned cpu);
 const char *actor_name(const struct frame *frame);
 void actor_reset(void);
-void actor_watch(void); /* whose EC has died meanwhile */
+void actor_watch(void); /* whose EC has died meanwhile, or goes on as another one on another CPU */
 
 /* ---- build.c: root's hypercalls one at a time ---- */
 
@@ -92,16 +98,18 @@ enum {
     SERVICE = 0x60, /* + cpu: answers startup, recall and page faults of threads */
     SLEEP = 0x70,   /* a semaphore that nobody raises */
     EVENTS = 0x80,  /* + 32 * cpu: event base */
-    MADE = 0x200,   /* what a scenario makes */
-    MADE_ORDER = 9,
+    MADE = 0x1000,  /* what a scenario makes */
+    MADE_ORDER = 12,
+    HALT = 0x78,  /* a guest's last exit */
     PAGE = 0x5200 /* memory that root takes for scenarios: 8 pages */
 };
 
 struct thread {
     const char *name;
     unsigned cpu, priority;
-    word ec_selector, sc_selector;
-    struct ec *ec;
+    word ec_selector, sc_selector; /* two apart; what is between is not used */
+    word pd, events;               /* event base */
+    struct ec *ec;                 /* 0 = its memory is free */
     word argument;
     bool started;    /* root has made its SC */
     bool ended;      /* its program is over */
@@ -123,19 +131,29 @@ struct usage usage_now(void);
 
 word root_do(unsigned number, unsigned flags, word selector, word arg2, word arg3, word arg4, word arg5);
 void must(word status);
-word new_selector(void); /* of two */
+word new_selector(void);            /* of two */
+word new_selectors(unsigned order); /* aligned */
 word make_pd(unsigned quota);
 word make_inner_pd(word parent, unsigned quota);
+void leave_quota(word pd, unsigned pages); /* the rest goes back to root */
 void make_event(word handler, unsigned cpu, unsigned event, const char *name, program function);
 void set_window(word handler, word crd); /* where it receives delegated items */
 word make_handler(unsigned cpu, word pd, word oom_portal);
 word make_portal(word pd, word handler, const char *name, program function, word id);
 word make_semaphore(word pd, word count, word chain);
+extern word next_oom_portal; /* of the thread or guest that is made next; 0 = none */
 struct thread *make_thread(const char *name, unsigned cpu, word pd, program function, word argument);
-void give(word pd, word selector); /* root's object, at the same selector */
+/* With an event base of its own: a copy of the portals that all threads of its CPU have. */
+struct thread *make_mover(const char *name, unsigned cpu, word pd, program function, word argument);
+/* A virtual CPU; its first and its last event have portals to a service. Others by put_event, with the thread's number as id. */
+struct thread *make_guest(const char *name, unsigned cpu, word pd, program function);
+void put_event(const struct thread *thread, unsigned event, word handler, word mtd, const char *name, program function);
+void give(word pd, word selector);                /* root's object, at the same selector */
+void replace(word pd, word place, word selector); /* root's object instead of what may be there */
 void give_memory(word from, word to, word page, word to_page, unsigned order, unsigned rights);
 void give_ports(word port, unsigned order); /* from the kernel to root */
 struct object *object_of(word selector);
+bool thread_gone(const struct thread *thread); /* it has lost its EC or SC, or was killed: it need not end */
 struct ec *ec_of_selector(word selector);
 struct semaphore *semaphore_of(word selector);
 extern word (*recall_hook)(void); /* plays the recall handler */

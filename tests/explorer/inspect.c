@@ -127,7 +127,8 @@ void inspect_ended(void)
     char text[1000] = "";
     for (unsigned i = 0; i < thread_count; i++) {
         const struct thread *thread = &threads[i];
-        if (thread->ended || thread->expendable || !object_of(thread->ec_selector) || !object_of(thread->sc_selector))
+        if (thread->ended || thread->expendable || thread_gone(thread) || !object_of(thread->ec_selector) ||
+            !object_of(thread->sc_selector))
             continue;
         explain(text + strlen(text), sizeof text - strlen(text), thread);
     }

@@ -47,9 +47,7 @@ static word waker(void)
     for (;;) {
         bool all = true;
         for (unsigned i = 0; i < thread_count; i++)
-            all &= threads[i].ended || threads[i].expendable || !threads[i].argument ||
-                   (threads[i].started && !threads[i].replaced &&
-                    (!object_of(threads[i].ec_selector) || !object_of(threads[i].sc_selector)));
+            all &= threads[i].ended || threads[i].expendable || !threads[i].argument || thread_gone(&threads[i]);
         if (all)
             return 0;
         user_up(semaphore);

@@ -156,7 +156,7 @@ static void run_scenario(const char *self, const struct order *order)
     machine_stop_hook = stopped;
     hypercall_patience = 1000;
     machine_window_limit = 1;
-    machine_prepare(&(struct machine_options){.cpus = scenario->cpus, .pool = POOL, .no_settle = true}, 0, 0);
+    machine_prepare(&(struct machine_options){.cpus = scenario->cpus, .pool = POOL, .no_settle = true, .guests = true}, 0, 0);
     if (!machine_start())
         stopped();
     machine_settle();
@@ -214,7 +214,8 @@ static int wait_one(void)
 /* 0 = there are no more. */
 static const struct scenario *scenario_number(unsigned number)
 {
-    static const struct scenario *const tables[] = {calls_scenarios, semaphores_scenarios, rights_scenarios, lives_scenarios};
+    static const struct scenario *const tables[] = {calls_scenarios, semaphores_scenarios, rights_scenarios,
+                                                    lives_scenarios, guests_scenarios,     moves_scenarios};
     for (unsigned i = 0; i < sizeof tables / sizeof *tables; i++)
         for (const struct scenario *at = tables[i]; at->name; at++)
             if (!number--)

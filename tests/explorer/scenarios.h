@@ -7,6 +7,7 @@
 
 #include "explorer.h"
 
-extern const struct scenario calls_scenarios[], semaphores_scenarios[], rights_scenarios[], lives_scenarios[];
+extern const struct scenario calls_scenarios[], semaphores_scenarios[], rights_scenarios[], lives_scenarios[], guests_scenarios[],
+    moves_scenarios[];
 
 #endif

@@ -164,6 +164,7 @@ static void step(unsigned cpu)
     armed = true;
     bool inside = cpu_step(cpu);
     armed = false;
+    actor_watch();
     bool spinning = (inside && !gave_way) || (!inside && !cpu_frame(cpu));
     if (spinning) {
         demote(cpu);
@@ -175,7 +176,6 @@ static void step(unsigned cpu)
     if (inside)
         return;
     trace("cpu %u leaves the kernel: %s", cpu, cpu_frame(cpu) ? actor_name(cpu_frame(cpu)) : "interrupt window");
-    actor_watch();
     inspect_cpu(cpu);
 }
 
@@ -217,7 +217,7 @@ void schedule_run(void)
         } else
             break;
         if (schedule_steps > STEP_LIMIT)
-            fail("no end after %lu steps", schedule_steps);
+            inspect_ended(), fail("no end after %lu steps", schedule_steps);
     }
     machine_point_hook = 0;
 }
