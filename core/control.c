@@ -153,10 +153,7 @@ __attribute__((cold)) unsigned hypercall_ec_ctrl(struct cpu *cpu, struct ec *ec,
         if (!(target = ec_target(ec, selector, NOVA_EC_CTRL_PERM)))
             return NOVA_BAD_CAP;
         return ec_recall(cpu, ec, target, arg[1] == 1);
-    case NOVA_EC_YIELD:
-        cpu->slice_end = 0;
-        cpu->pending |= PENDING_SCHEDULE;
-        return NOVA_SUCCESS;
+    case NOVA_EC_YIELD: schedule_yield(cpu); return NOVA_SUCCESS;
     case NOVA_EC_HELP:
         if (!(target = ec_target(ec, selector, 0)))
             return NOVA_BAD_CAP;

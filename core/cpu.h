@@ -55,7 +55,7 @@ struct cpu {
     /* schedule */
     struct list ready[PRIORITIES];
     word ready_bits[PRIORITIES / (8 * sizeof(word))];
-    uint64_t slice_end;    /* TSC until which 'sc' may run */
+    uint64_t visit_end;    /* TSC until which 'sc', a visitor, may run */
     uint64_t visitor_time; /* TSC ticks spent in calls from other CPUs; see time_used */
     struct spinlock gone_lock;
     uint64_t gone_sc_time, gone_ec_time; /* of what does not exist any more, and nobody had read: TSC ticks, under gone_lock */

@@ -204,7 +204,7 @@ void ec_stop(struct cpu *cpu, struct ec *ec)
 
 void ec_unblock(struct cpu *cpu, struct ec *ec)
 {
-    ec->blocked = false;
+    ec->blocked = WAIT_NOTHING;
     timeout_cancel(cpu, &ec->timeout);
     ec_stir(cpu, ec);
 }

@@ -31,11 +31,13 @@ enum { UNFINISHED_BLOCKED = 24 };
 
 /* What a blocked EC waits for: decides how it goes on. */
 enum ec_wait {
-    WAIT_DOWN,  /* semaphore down: gets a status */
-    WAIT_CALL,  /* reply with semaphore to a call: the call is repeated */
-    WAIT_EVENT, /* reply with semaphore to an event: just goes on */
-    WAIT_EVER,  /* a global EC that replied */
-    WAIT_REMOTE /* the reply to a call to another CPU */
+    WAIT_NOTHING,    /* it is not blocked */
+    WAIT_DOWN,       /* semaphore down: gets a status */
+    WAIT_DOWN_UNTIL, /* the same with a deadline */
+    WAIT_CALL,       /* reply with semaphore to a call: the call is repeated */
+    WAIT_EVENT,      /* reply with semaphore to an event: just goes on */
+    WAIT_EVER,       /* a global EC that replied */
+    WAIT_REMOTE      /* the reply to a call to another CPU */
 };
 
 struct ec {
@@ -56,7 +58,7 @@ struct ec {
                     uint8_t todo;       /* enum ec_todo */
                     uint8_t recall;     /* event 31 before it next runs user code; set from any CPU */
                     uint8_t event_lost; /* the handler of its event died: to be killed when it runs next */
-                    bool blocked;       /* waits; runs nothing */
+                    uint8_t blocked;    /* enum ec_wait; waits, and runs nothing, if it is not 0 */
                 };
                 uint32_t unfinished;
             };
@@ -65,7 +67,6 @@ struct ec {
         uint64_t condition;
     };
     uint8_t kind; /* enum ec_kind */
-    uint8_t wait; /* enum ec_wait */
     bool gone;    /* its CPU has seen that it is dead */
     struct ec *caller, *callee;
 
@@ -164,8 +165,7 @@ void ec_stop(struct cpu *cpu, struct ec *ec);
 /* Blocks the EC that runs / unblocks one; on its own CPU. */
 static inline void ec_block(struct cpu *cpu, struct ec *ec, enum ec_wait why)
 {
-    ec->blocked = true;
-    ec->wait = (uint8_t)why;
+    ec->blocked = (uint8_t)why;
     cpu->pending |= PENDING_CHECK;
 }
 void ec_unblock(struct cpu *cpu, struct ec *ec);

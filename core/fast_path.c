@@ -9,7 +9,7 @@
 #include "core/resume.h"
 
 /* The links of a call or reply; nothing of it can fail. */
-static inline void fast_enter(struct cpu *cpu, struct ec *ec, struct portal *portal, struct ec *callee, uint64_t now)
+static inline void fast_enter(struct cpu *cpu, struct ec *ec, struct portal *portal, struct ec *callee)
 {
     callee->caller = ec;
     ec->callee = callee;
@@ -17,17 +17,17 @@ static inline void fast_enter(struct cpu *cpu, struct ec *ec, struct portal *por
     callee->frame.arg[0] = GLANCE(portal->id);
     callee->frame.ip = portal->ip;
     POKE(cpu->current, callee);
-    ec_resume(cpu, ec, callee, now);
+    ec_resume(cpu, ec, callee, time_now());
 }
 
-static inline void fast_return(struct cpu *cpu, struct ec *ec, struct ec *caller, uint64_t now)
+static inline void fast_return(struct cpu *cpu, struct ec *ec, struct ec *caller)
 {
     ec->caller = 0;
     POKE(ec->busy, false);
     caller->callee = 0;
     caller->frame.arg[0] = NOVA_SUCCESS;
     POKE(cpu->current, caller);
-    ec_resume(cpu, ec, caller, now);
+    ec_resume(cpu, ec, caller, time_now());
 }
 
 /* Looked at by the owner's threads, too: each look may see something else, so what is used is read once. */
@@ -65,27 +65,27 @@ static inline struct frame *rest(struct cpu *cpu, struct ec *from, struct ec *to
     return fast_message(from, to, items);
 }
 
-static __attribute__((noinline)) struct frame *call_rest(struct portal *portal, struct cpu *cpu, uint64_t now)
+static __attribute__((noinline)) struct frame *call_rest(struct portal *portal, struct cpu *cpu)
 {
     struct ec *ec = cpu->current, *callee = portal->ec;
     word items = message_words(ec);
     if (!rest_possible(ec, callee, items))
         return 0;
-    fast_enter(cpu, ec, portal, callee, now);
+    fast_enter(cpu, ec, portal, callee);
     return rest(cpu, ec, callee, items);
 }
 
-static __attribute__((noinline)) struct frame *reply_rest(struct ec *caller, struct cpu *cpu, uint64_t now)
+static __attribute__((noinline)) struct frame *reply_rest(struct ec *caller, struct cpu *cpu)
 {
     struct ec *ec = cpu->current;
     word items = message_words(ec);
     if (!rest_possible(ec, caller, items))
         return 0;
-    fast_return(cpu, ec, caller, now);
+    fast_return(cpu, ec, caller);
     return rest(cpu, ec, caller, items);
 }
 
-struct frame *kernel_call(struct cpu *cpu, uint64_t now, word arg1)
+struct frame *kernel_call(struct cpu *cpu, word arg1)
 {
     struct ec *ec = cpu->current;
     /* The space that is active is that of the EC that was resumed. */
@@ -99,16 +99,16 @@ struct frame *kernel_call(struct cpu *cpu, uint64_t now, word arg1)
     if (__builtin_expect(message_words(ec) | ec->frame.special | callee->frame.special, 0)) {
         word items = message_words(ec);
         if (ec->frame.special | callee->frame.special || items > NOVA_UTCB_WORDS || ec->pd != callee->pd)
-            return call_rest(portal, cpu, now);
-        fast_enter(cpu, ec, portal, callee, now);
+            return call_rest(portal, cpu);
+        fast_enter(cpu, ec, portal, callee);
         return fast_message(ec, callee, items);
     }
     callee->utcb->items = 0;
-    fast_enter(cpu, ec, portal, callee, now);
+    fast_enter(cpu, ec, portal, callee);
     return fast_space(cpu, ec, callee);
 }
 
-struct frame *kernel_reply(struct cpu *cpu, uint64_t now)
+struct frame *kernel_reply(struct cpu *cpu)
 {
     /* Only a local EC has a caller. One of another CPU is blocked. */
     struct ec *ec = cpu->current, *caller = ec->caller;
@@ -118,11 +118,11 @@ struct frame *kernel_reply(struct cpu *cpu, uint64_t now)
     if (__builtin_expect(message_words(ec) | ec->frame.special | caller->frame.special, 0)) {
         word items = message_words(ec);
         if (ec->frame.special | caller->frame.special || items > NOVA_UTCB_WORDS || ec->pd != caller->pd)
-            return reply_rest(caller, cpu, now);
-        fast_return(cpu, ec, caller, now);
+            return reply_rest(caller, cpu);
+        fast_return(cpu, ec, caller);
         return fast_message(ec, caller, items);
     }
     caller->utcb->items = 0;
-    fast_return(cpu, ec, caller, now);
+    fast_return(cpu, ec, caller);
     return fast_space(cpu, ec, caller);
 }

@@ -190,7 +190,9 @@ static bool resolve_once(struct cpu *cpu)
         return false;
     /* Nothing to run: sleep with the end of the chain; with a dead EC, for good. */
     schedule_sleep(cpu);
-    if (!dead)
+    if (dead)
+        list_init(&sc->link);
+    else
         list_append(&end->sleepers, &sc->link);
     return false;
 }

@@ -40,7 +40,7 @@ static struct sc *sc_reserve(const struct sc *old, struct ec *ec, struct cpu *to
     if (!sc)
         return 0;
     sc_init(sc, old->object.payer, ec, to, old->priority, 0, sc_arrive);
-    sc->quantum = sc->left = old->quantum;
+    sc->quantum = sc->allowed = old->quantum;
     return sc;
 }
 

@@ -2,6 +2,7 @@
 /*
  * Hypercalls that end at once and change nothing but an object (hal/upcall.h). They see the arguments alone, not the frame, and call no other function: each is
  * what a program pays for whenever it is not blocked. What they do not do, also every error, goes the general way. As there, no look at cpu->pending is needed.
+ * An up for somebody who waits and a down of nothing end with the semaphore locked: that is what fast_switch.c begins with.
  */
 #include "core/hypercall.h"
 
@@ -22,28 +23,35 @@ KERNEL_QUICK word kernel_quick_up(word arg1, word arg2, struct cpu *cpu)
 {
     (void)arg2;
     struct semaphore *semaphore = QUICK_FIND(semaphore, cpu, arg1, NOVA_SM_UP_PERM);
-    if (!semaphore)
+    if (!semaphore || !wait_queue_try(&semaphore->queue))
         return KERNEL_SLOW;
-    if (!wait_queue_try_plain(&semaphore->queue))
-        return (word)semaphore;
-    /* Nobody waits, and there is no signal. */
-    if (__builtin_expect(++semaphore->counter == 0, 0))
-        semaphore->counter = ~(word)0;
+    word result = KERNEL_SLOW;
+    if (__builtin_expect(wait_queue_plain_empty(&semaphore->queue), 1)) {
+        if (__builtin_expect(++semaphore->counter == 0, 0))
+            semaphore->counter = ~(word)0;
+        result = NOVA_SUCCESS;
+    } else if (wait_queue_plain_filled(&semaphore->queue))
+        return (word)semaphore; /* locked */
     spin_unlock(&semaphore->queue.lock);
-    return NOVA_SUCCESS;
+    return result;
 }
 
 KERNEL_QUICK word kernel_quick_down(word arg1, word arg2, struct cpu *cpu)
 {
     (void)arg2;
     struct semaphore *semaphore = QUICK_FIND(semaphore, cpu, arg1, NOVA_SM_DOWN_PERM);
-    if (!semaphore || arg1 & NOVA_SM_ZERO << 4)
+    if (!semaphore || !wait_queue_try(&semaphore->queue))
         return KERNEL_SLOW;
-    if (!wait_queue_try_plain(&semaphore->queue))
+    word counter = semaphore->counter;
+    if (__builtin_expect(wait_queue_plain_empty(&semaphore->queue), 1)) {
+        if (!counter)
+            return (word)semaphore; /* locked */
+        semaphore->counter = counter - 1;
+        spin_unlock(&semaphore->queue.lock);
+        return NOVA_SUCCESS;
+    }
+    if (!counter && wait_queue_plain_filled(&semaphore->queue))
         return (word)semaphore;
-    bool done = semaphore->counter;
-    if (__builtin_expect(done, 1))
-        semaphore->counter--;
     spin_unlock(&semaphore->queue.lock);
-    return __builtin_expect(done, 1) ? NOVA_SUCCESS : (word)semaphore;
+    return KERNEL_SLOW;
 }

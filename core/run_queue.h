@@ -26,7 +26,7 @@ static inline void ready_put(struct cpu *cpu, struct sc *sc, bool tail)
 static inline void ready_take(struct cpu *cpu, struct sc *sc)
 {
     bool alone = sc->link.next == sc->link.prev;
-    list_remove(&sc->link);
+    list_unlink(&sc->link);
     if (alone)
         cpu->ready_bits[sc->priority / WORD_BITS] &= ~((word)1 << sc->priority % WORD_BITS);
 }
@@ -44,38 +44,36 @@ static inline struct sc *ready_first(struct cpu *cpu)
 }
 
 /* A preempted SC goes back to the head of its queue with what is left of its slice, one that used it up to the tail with a new one. */
-static inline void ready_put_back(struct cpu *cpu, struct sc *sc)
+static inline void ready_put_back(struct cpu *cpu, struct sc *sc, bool used_up)
 {
-    bool tail = sc->to_tail;
-    if (__builtin_expect(!sc->left, 0)) {
-        sc->left = sc->quantum;
-        tail = true;
-    }
+    bool tail = used_up || sc->to_tail;
     if (sc->to_tail)
         sc->to_tail = false;
     ready_put(cpu, sc, tail);
 }
 
-static inline void sc_left(const struct cpu *cpu, struct sc *sc, uint64_t now)
-{
-    uint64_t left = cpu->slice_end - now;
-    sc->left = __builtin_expect(left >> 63, 0) ? 0 : left;
-}
+static inline void slice_refill(struct sc *sc) { sc->allowed = sc->time + sc->quantum; }
 
-/* The running SC stops counting its time, or a visitor's, and keeps what is left of its slice. */
-static inline void sc_stop(struct cpu *cpu, struct sc *sc, uint64_t now)
+/* The running SC stops counting its time, or a visitor's. True = its slice is used up. */
+static inline bool sc_stop(struct cpu *cpu, struct sc *sc, uint64_t now)
 {
-    uint64_t *time = __builtin_expect(sc->visits, 0) ? &cpu->visitor_time : &sc->time;
-    POKE(*time, *time + now);
-    sc_left(cpu, sc, now);
+    if (__builtin_expect(sc->visits, 0)) {
+        uint64_t left = cpu->visit_end - now;
+        POKE(cpu->visitor_time, cpu->visitor_time + now);
+        sc->allowed = sc->time + (left >> 63 ? 0 : left);
+    } else
+        POKE(sc->time, sc->time + now);
+    return sc->time >= sc->allowed;
 }
 
 /* It has the CPU from now on. */
 static inline void sc_start(struct cpu *cpu, struct sc *sc, uint64_t now)
 {
-    uint64_t *time = __builtin_expect(sc->visits, 0) ? &cpu->visitor_time : &sc->time;
-    POKE(*time, *time - now);
-    cpu->slice_end = now + sc->left;
+    if (__builtin_expect(sc->visits, 0)) {
+        POKE(cpu->visitor_time, cpu->visitor_time - now);
+        cpu->visit_end = now + (sc->allowed - sc->time);
+    } else
+        POKE(sc->time, sc->time - now);
 }
 
 /*
@@ -86,7 +84,7 @@ static inline void timer_update(struct cpu *cpu)
 {
     uint64_t deadline = ~(uint64_t)0;
     if (cpu->sc != cpu->idle_sc)
-        deadline = cpu->slice_end;
+        deadline = cpu->sc->visits ? cpu->visit_end : cpu->sc->allowed - cpu->sc->time;
     if (cpu->timeouts) {
         uint64_t first = treap_first(cpu->timeouts)->key;
         if (first < deadline)
@@ -98,45 +96,52 @@ static inline void timer_update(struct cpu *cpu)
     timer_set(deadline);
 }
 
-/* The same for an SC with which there is nothing special. */
-static inline void ready_put_back_plain(struct cpu *cpu, struct sc *sc)
-{
-    unsigned priority = sc->priority;
-    struct list *queue = &cpu->ready[priority];
-    sc->state = SC_READY;
-    if (__builtin_expect(!sc->left, 0)) {
-        sc->left = sc->quantum;
-        list_append(queue, &sc->link);
-    } else
-        list_prepend(queue, &sc->link);
-    cpu->ready_bits[priority / WORD_BITS] |= (word)1 << priority % WORD_BITS;
-}
-
-/* It gets the CPU. False = the timer is to be looked at (timer_update). */
-static inline bool sc_run_plain(struct cpu *cpu, struct sc *sc, uint64_t now)
-{
-    POKE(sc->time, sc->time - now);
-    if (__builtin_expect(!sc->left, 0))
-        sc->left = sc->quantum;
-    uint64_t end = now + sc->left;
-    cpu->slice_end = end;
-    sc->state = SC_RUNNING;
-    cpu->sc = sc;
-    return !cpu->timeouts && end >= cpu->timer_deadline;
-}
-
 /* An SC that is in no queue gets the CPU. */
 static inline void sc_run(struct cpu *cpu, struct sc *sc, uint64_t now)
 {
     /* Not if it was put back after 'now' was read and is the first again. */
     if (__builtin_expect(sc->stops_clock && now > sc->ready_since, 0))
         sc->waited += now - sc->ready_since;
-    if (!sc->left)
-        sc->left = sc->quantum;
     sc_start(cpu, sc, now);
     sc->state = SC_RUNNING;
     cpu->sc = sc;
     timer_update(cpu);
+}
+
+/*
+ * The same for SCs with which there is nothing special.
+ */
+
+static inline bool sc_stop_plain(struct sc *sc, uint64_t now)
+{
+    uint64_t time = sc->time + now;
+    POKE(sc->time, time);
+    bool used_up = time >= sc->allowed;
+    if (__builtin_expect(used_up, 0))
+        sc->allowed = time + sc->quantum;
+    return used_up;
+}
+
+static inline void ready_put_back_plain(struct cpu *cpu, struct sc *sc, bool used_up)
+{
+    unsigned priority = sc->priority;
+    struct list *queue = &cpu->ready[priority];
+    sc->state = SC_READY;
+    if (__builtin_expect(used_up, 0))
+        list_append(queue, &sc->link);
+    else
+        list_prepend(queue, &sc->link);
+    cpu->ready_bits[priority / WORD_BITS] |= (word)1 << priority % WORD_BITS;
+}
+
+/* False = the timer is to be looked at (timer_update). What it is set to is not later than the first timeout. */
+static inline bool sc_run_plain(struct cpu *cpu, struct sc *sc, uint64_t now)
+{
+    uint64_t time = sc->time - now;
+    POKE(sc->time, time);
+    sc->state = SC_RUNNING;
+    cpu->sc = sc;
+    return sc->allowed - time >= cpu->timer_deadline;
 }
 
 #endif

@@ -26,9 +26,11 @@ struct sc {
     struct ec *start; /* it runs the last EC of the chain from here on: ec, or the callee of the call that it carries */
     struct list link;
     struct inbox_item inbox;
-    uint64_t quantum, left; /* TSC ticks; while it runs, cpu->slice_end says what is left */
-    uint64_t time;          /* consumed, TSC ticks; see time_used */
-    uint64_t time_read;     /* what sc_ctrl has told of it */
+    uint64_t quantum; /* TSC ticks */
+    uint64_t time;    /* consumed, TSC ticks; see time_used */
+    uint64_t
+        allowed; /* what it may come to in this slice; it is more unless the SC runs. While it visits, time stands still: cpu->visit_end */
+    uint64_t time_read; /* what sc_ctrl has told of it */
     uint8_t priority;
     uint8_t state; /* enum sc_state */
     union {
@@ -63,7 +65,7 @@ static inline void sc_init(struct sc *sc, struct pd *payer, struct ec *ec, struc
     sc->priority = (uint8_t)priority;
     /* Some ten years are as good as more, and can be added to the TSC. */
     uint64_t ticks = (uint64_t)quantum >> 41 ? (uint64_t)1 << 62 : scale_u64(quantum, boot_info.tsc_khz, 1000);
-    sc->quantum = sc->left = ticks;
+    sc->quantum = sc->allowed = ticks;
     sc->state = SC_NEW;
     list_init(&sc->link);
     list_init(&sc->visit);

@@ -33,7 +33,7 @@ void schedule_ready(struct cpu *cpu, struct sc *sc)
 void schedule_wake(struct cpu *cpu, struct list *sleepers)
 {
     struct sc *sc = CONTAINER(sleepers->next, struct sc, link);
-    list_remove(&sc->link);
+    list_unlink(&sc->link);
     schedule_ready(cpu, sc);
 }
 
@@ -100,12 +100,14 @@ void schedule_pick(struct cpu *cpu)
 {
     struct sc *old = cpu->sc;
     uint64_t now = time_now();
-    sc_stop(cpu, old, now);
+    bool used_up = sc_stop(cpu, old, now);
+    if (used_up)
+        slice_refill(old);
     if (old->state == SC_RUNNING && old != cpu->idle_sc) {
         if (GLANCE(old->dead))
             sc_drop(cpu, old);
         else
-            ready_put_back(cpu, old);
+            ready_put_back(cpu, old, used_up);
     }
     struct sc *next = ready_first(cpu);
     if (next)

@@ -29,4 +29,12 @@ void schedule_visits(struct cpu *cpu, struct sc *sc, bool visits);
 /* Charges the running SC and gives the CPU to the first ready one, or to the idle SC. */
 void schedule_pick(struct cpu *cpu);
 
+/* The running SC gives up the rest of its slice. */
+static inline void schedule_yield(struct cpu *cpu)
+{
+    cpu->sc->allowed = 0;
+    cpu->visit_end = 0;
+    cpu->pending |= PENDING_SCHEDULE;
+}
+
 #endif

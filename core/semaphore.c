@@ -17,13 +17,13 @@ static struct ec *ec_of(struct waiter *waiter) { return CONTAINER(waiter, struct
 /* Ends a wait; the waiter is out of the queue. */
 static void wait_end(struct cpu *cpu, struct ec *ec, enum nova_status status, const struct down *down)
 {
-    if (ec->wait == WAIT_DOWN) {
+    if (ec->blocked == WAIT_DOWN || ec->blocked == WAIT_DOWN_UNTIL) {
         ec->frame.arg[0] = status;
         if (down && down->signalled) {
             ec->frame.arg[1] = down->value;
             ec->frame.arg[2] = down->count;
         }
-    } else if (ec->wait == WAIT_CALL && status != NOVA_SUCCESS) {
+    } else if (ec->blocked == WAIT_CALL && status != NOVA_SUCCESS) {
         ec->todo = TODO_NONE;
         ec->frame.arg[0] = status;
     }
@@ -81,7 +81,7 @@ bool semaphore_down(struct cpu *cpu, struct semaphore *semaphore, struct ec *ec,
         done = down->timed_out = true;
     bool dead = GLANCE(semaphore->queue.dead);
     if (!done && !dead)
-        enqueue(cpu, semaphore, ec, WAIT_DOWN);
+        enqueue(cpu, semaphore, ec, down->deadline ? WAIT_DOWN_UNTIL : WAIT_DOWN);
     spin_unlock(&semaphore->queue.lock);
     if (done)
         return true;

@@ -17,7 +17,7 @@ struct wait_queue {
             bool dead;    /* what it belongs to is going: nobody may wait any more */
             uint8_t kind; /* the owner's; 0 = nothing special */
         };
-        uint32_t state; /* all that at once: 0 = not locked, empty, alive, nothing special */
+        uint32_t state; /* all that at once */
     };
 };
 
@@ -32,20 +32,23 @@ static inline void wait_queue_init(struct wait_queue *queue)
     queue->state = 0;
 }
 
-/* Takes the lock if it is free and there is nothing else to look at: state was 0. */
-static inline bool wait_queue_try_plain(struct wait_queue *queue)
+/* Takes the lock if it is free. What state says then, if all is plain: nobody is in the queue, or somebody. */
+static inline bool wait_queue_try(struct wait_queue *queue)
 {
-    uint32_t expected = 0;
-    struct wait_queue locked = {.lock = {1}};
-    return __atomic_compare_exchange_n(&queue->state, &expected, locked.state, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+    static const struct wait_queue locked = {.lock = {1}};
+    return !(__atomic_fetch_or(&queue->state, locked.state, __ATOMIC_ACQUIRE) & locked.state);
 }
 
-/* Takes the lock if it is free, and the queue alive and nothing special; there may be somebody in it. */
-static inline bool wait_queue_try_alive(struct wait_queue *queue)
+static inline bool wait_queue_plain_empty(const struct wait_queue *queue)
 {
-    static const struct wait_queue filled = {.filled = true}, taken = {.lock = {1}};
-    uint32_t expected = __atomic_load_n(&queue->state, __ATOMIC_RELAXED) & filled.state;
-    return __atomic_compare_exchange_n(&queue->state, &expected, expected | taken.state, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+    static const struct wait_queue locked = {.lock = {1}};
+    return GLANCE(queue->state) == locked.state;
+}
+
+static inline bool wait_queue_plain_filled(const struct wait_queue *queue)
+{
+    static const struct wait_queue locked = {.lock = {1}, .filled = true};
+    return GLANCE(queue->state) == locked.state;
 }
 
 /* Members of the list come and go by these two. Under the lock. */

@@ -18,6 +18,9 @@ void cpu_signal(unsigned number);
 
 /* Time stamp counter, the same on all CPUs as far as the machine allows; frequency in boot_info.tsc_khz. Any context. */
 uint64_t time_now(void);
+#ifdef TIME_NOW /* part of every switch: a port's build may say what it is in place */
+#define time_now() TIME_NOW
+#endif
 
 /* Asks for kernel_timer on this CPU when time_now() reaches deadline (in the past: at once); replaces the former deadline; all ones = none. */
 void timer_set(uint64_t deadline);

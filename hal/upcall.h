@@ -21,15 +21,14 @@ struct frame *kernel_hypercall(struct cpu *cpu);
  * Ways for hypercalls that happen all the time, by the low byte of ARG_1 (abi.md section 2). A port need not use them: kernel_hypercall does the same. Two kinds:
  *
  * kernel_quick_*: ends at once and the same thread goes on. Called with ARG_1 and ARG_2 before anything is saved in the frame. Result: the status for ARG_1, all other
- * registers as they were; or
- * more, at least KERNEL_SLOW: nothing has changed, the port saves the frame and calls kernel_hypercall.
+ * registers as they were; or more, at least KERNEL_SLOW: the port saves the frame and calls, for an up or down, kernel_up or kernel_down with this result (it may stand
+ * for a lock), otherwise kernel_hypercall. Not for a down to zero.
  *
- * kernel_call (hypercall 0), kernel_reply (ARG_1 = 1, no semaphore): the registers are saved as for kernel_hypercall; now = time_now() at this entry. Result: the frame to
+ * kernel_call (hypercall 0), kernel_reply (ARG_1 = 1, no semaphore): the registers are saved as for kernel_hypercall. Result: the frame to
  * resume, which needs nothing but a fast return (its resume is RESUME_HYPERCALL, its IP and flags are such as a hypercall or a new portal handler has them; a
  * port that cannot return fast to what a thread entered with says RESUME_FULL at the entry); or 0: nothing has changed, the port calls kernel_hypercall.
  *
- * kernel_up, kernel_down (after kernel_quick_up, kernel_quick_down have done nothing; found = their result): as kernel_call, but the frame that results may need
- * any kind of return.
+ * kernel_up, kernel_down (found = the result of kernel_quick_up, kernel_quick_down): as kernel_call, but the frame that results may need any kind of return.
  *
  * KERNEL_QUICK is what the port's build adds to the first kind: how the compiler is told to keep the registers that are not saved.
  */
@@ -40,10 +39,10 @@ enum { KERNEL_SLOW = 0x100 };
 KERNEL_QUICK word kernel_quick_pt_ctrl(word arg1, word arg2, struct cpu *cpu);
 KERNEL_QUICK word kernel_quick_up(word arg1, word arg2, struct cpu *cpu);
 KERNEL_QUICK word kernel_quick_down(word arg1, word arg2, struct cpu *cpu);
-struct frame *kernel_call(struct cpu *cpu, uint64_t now, word arg1);
-struct frame *kernel_reply(struct cpu *cpu, uint64_t now);
-struct frame *kernel_up(struct cpu *cpu, uint64_t now, word found);
-struct frame *kernel_down(struct cpu *cpu, uint64_t now, word found);
+struct frame *kernel_call(struct cpu *cpu, word arg1);
+struct frame *kernel_reply(struct cpu *cpu);
+struct frame *kernel_up(struct cpu *cpu, word found);
+struct frame *kernel_down(struct cpu *cpu, word found);
 
 /* The vector by which a port reports a page fault (abi.md section 5). */
 enum { HAL_PAGE_FAULT = 14 };

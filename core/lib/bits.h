@@ -26,7 +26,7 @@ static inline word word_min(word a, word b) { return a < b ? a : b; }
 static inline word word_max(word a, word b) { return a > b ? a : b; }
 
 /* Position of the highest set bit; value is not 0. */
-static inline unsigned bit_highest(word value) { return (unsigned)(8 * sizeof(word) - 1) - (unsigned)__builtin_clzl(value); }
+static inline unsigned bit_highest(word value) { return (unsigned)(8 * sizeof(word) - 1) ^ (unsigned)__builtin_clzl(value); }
 
 /* Position of the lowest set bit; value is not 0. */
 static inline unsigned bit_lowest(word value) { return (unsigned)__builtin_ctzl(value); }

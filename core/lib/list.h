@@ -30,10 +30,17 @@ static inline void list_insert_before(struct list *place, struct list *member)
 static inline void list_append(struct list *list, struct list *member) { list_insert_before(list, member); }
 static inline void list_prepend(struct list *list, struct list *member) { list_insert_before(list->next, member); }
 
+/* For a member whose links are not looked at before it is in a list again. */
+static inline void list_unlink(struct list *member)
+{
+    struct list *next = member->next, *prev = member->prev;
+    prev->next = next;
+    next->prev = prev;
+}
+
 static inline void list_remove(struct list *member)
 {
-    member->prev->next = member->next;
-    member->next->prev = member->prev;
+    list_unlink(member);
     list_init(member);
 }
 

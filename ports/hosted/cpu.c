@@ -171,9 +171,9 @@ static struct frame *enter_hypercall(struct hosted_cpu *cpu)
     struct frame *frame = cpu->current, *next = 0;
     word arg1 = frame->arg[0], status = KERNEL_SLOW;
     uint64_t time = time_now();
-    switch (time % 8 ? arg1 & 31 : 31) { /* now and then the general way */
-    case NOVA_CALL: next = kernel_call(cpu->core, time, arg1); break;
-    case NOVA_REPLY: next = arg1 == NOVA_REPLY ? kernel_reply(cpu->core, time) : 0; break;
+    switch (time % 8 ? arg1 & 63 : 63) { /* now and then the general way */
+    case NOVA_CALL: next = kernel_call(cpu->core, arg1); break;
+    case NOVA_REPLY: next = arg1 == NOVA_REPLY ? kernel_reply(cpu->core) : 0; break;
     case NOVA_PT_CTRL: status = kernel_quick_pt_ctrl(arg1, frame->arg[1], cpu->core); break;
     case NOVA_SM_CTRL | NOVA_SM_UP << 4: status = kernel_quick_up(arg1, frame->arg[1], cpu->core); break;
     case NOVA_SM_CTRL | NOVA_SM_DOWN << 4: status = kernel_quick_down(arg1, frame->arg[1], cpu->core); break;
@@ -182,10 +182,10 @@ static struct frame *enter_hypercall(struct hosted_cpu *cpu)
         frame->arg[0] = status;
         return frame;
     }
-    if ((arg1 & 31) == (NOVA_SM_CTRL | NOVA_SM_UP << 4) && time % 8)
-        next = kernel_up(cpu->core, time, status);
-    else if ((arg1 & 31) == (NOVA_SM_CTRL | NOVA_SM_DOWN << 4) && time % 8)
-        next = kernel_down(cpu->core, time, status);
+    if ((arg1 & 63) == (NOVA_SM_CTRL | NOVA_SM_UP << 4) && time % 8)
+        next = kernel_up(cpu->core, status);
+    else if ((arg1 & 63) == (NOVA_SM_CTRL | NOVA_SM_DOWN << 4) && time % 8)
+        next = kernel_down(cpu->core, status);
     if (next && (arg1 & 15) == NOVA_SM_CTRL)
         return next;
     if (next && next->resume != RESUME_HYPERCALL)

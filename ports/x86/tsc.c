@@ -38,8 +38,6 @@ struct sample {
 static uint64_t measured_tsc, adjust;
 static uint32_t measured_apic;
 
-uint64_t time_now(void) { return rdtsc(); }
-
 uint32_t tsc_apic_ticks(uint64_t *tsc)
 {
     *tsc = measured_tsc;

@@ -18,10 +18,14 @@
 
 /* ---- hypercall ---- */
 
-    /* Everything into the frame, with IP, SP and flags from the stack. */
-    .macro save_all
-    mov 12+CPU_FRAME(%esp), %ecx
+    /* Everything into the frame, with IP, SP and flags from the stack; eax, too, if that is where it is. */
+    .macro save_all pushed=0
+    mov \pushed+12+CPU_FRAME(%esp), %ecx
+    .if \pushed
+    popl FRAME_AX(%ecx)
+    .else
     mov %eax, FRAME_AX(%ecx)
+    .endif
     mov %edi, FRAME_DI(%ecx)
     mov %esi, FRAME_SI(%ecx)
     mov %ebx, FRAME_BX(%ecx)
@@ -29,6 +33,19 @@
     popl FRAME_SP(%ecx)
     popl FRAME_IP(%ecx)
     popl FRAME_FLAGS(%ecx)
+    .endm
+
+    /* The fast way out: eax = frame, whose resume is RESUME_HYPERCALL. */
+    .macro load_fast
+    mov FRAME_IP(%eax), %edx
+    mov FRAME_SP(%eax), %ecx
+    mov FRAME_DI(%eax), %edi
+    mov FRAME_SI(%eax), %esi
+    mov FRAME_BX(%eax), %ebx
+    mov FRAME_BP(%eax), %ebp
+    mov FRAME_AX(%eax), %eax
+    sti /* takes effect after the next instruction */
+    sysexit
     .endm
 
     .macro load_segments
@@ -39,7 +56,8 @@
 
     /*
      * SYSENTER: edx = return IP, ecx = return SP. The CPU has cleared IF, but not TF: then a debug exception comes before the first instruction here.
-     * A frame's resume is RESUME_HYPERCALL whenever user mode runs: all ways out leave it so. Hypercall number and first flag choose the way.
+     * A frame's resume is RESUME_HYPERCALL whenever user mode runs: all ways out leave it so. It remains so if the IP can be returned to, which is looked at here and
+     * not at the exit. Hypercall number and two flags choose the way.
      */
     .globl entry_sysenter, entry_sysenter_traced
     .balign 64
@@ -51,7 +69,7 @@ entry_sysenter:
     push %ecx
     load_segments
     mov %eax, %ecx
-    and $31, %ecx
+    and $63, %ecx
     jmp *ways(, %ecx, 4)
 
     .section .rodata.entry, "a"
@@ -61,10 +79,15 @@ ways:
     .long way_slow, way_slow, way_slow, way_pt_ctrl, way_up, way_slow, way_slow, way_slow
     .long way_call, way_slow, way_slow, way_slow, way_slow, way_slow, way_slow, way_slow
     .long way_slow, way_slow, way_slow, way_slow, way_down, way_slow, way_slow, way_slow
+    .rept 32
+    .long way_slow
+    .endr
     .section .text.entry
 
     /* Ends at once. As all functions, kernel_quick_* keep ebx, ebp, esi and edi. */
     .macro quick function
+    cmp $KERNEL_OFFSET, %edx
+    jae way_special
     push %eax
     mov %edi, %edx
     mov 16+CPU_CORE(%esp), %ecx
@@ -74,27 +97,23 @@ ways:
     pop %ecx
     pop %ecx
     pop %edx
-    cmp $KERNEL_OFFSET, %edx
-    jae quick_limit
     sti /* takes effect after the next instruction */
     sysexit
     .endm
 
-    /* As for kernel_call, with what was found; what it returns is resumed in its own way, with every register. */
+    /* As for kernel_call, with what was found. What it returns is resumed in its own way, which mostly is a fast one. */
     .macro switch function
 1:
+    save_all 4
     mov %eax, %edx
-    pop %eax
-    save_all
-    push %edx
-    rdtsc
-    mov %edx, %ecx
-    mov %eax, %edx
-    mov 4+CPU_CORE(%esp), %eax
+    mov CPU_CORE(%esp), %eax
     call \function
     test %eax, %eax
-    jnz resume
-    jmp switch_failed
+    jz slow_saved
+    mov %eax, CPU_FRAME(%esp)
+    cmpb $RESUME_HYPERCALL, FRAME_RESUME(%eax)
+    jne resume
+    load_fast
     .endm
 
     .balign 16
@@ -109,35 +128,15 @@ way_down:
 way_pt_ctrl:
     quick kernel_quick_pt_ctrl
 1:
-    pop %eax
-    jmp way_slow
+    save_all 4
+    jmp slow_saved
 
-switch_failed:
-    mov 4+CPU_CORE(%esp), %eax
-    call kernel_hypercall
-    jmp resume
-
-    /* It is done, but the thread would go on where user mode ends. */
-quick_limit:
-    push %edx
-    push %ecx
-    save_all
-    jmp return_limit
-
-    /* The way out for a frame of which all is known (kernel_call, kernel_reply); eax = 0: it was not such a case. pushed: bytes of arguments. */
-    .macro leave_fast pushed
+    /* The way out for a frame of which all is known (kernel_call, kernel_reply); eax = 0: it was not such a case. */
+    .macro leave_fast
     test %eax, %eax
-    jz core_failed_\pushed
-    mov %eax, \pushed+CPU_FRAME(%esp)
-    mov FRAME_IP(%eax), %edx
-    mov FRAME_SP(%eax), %ecx
-    mov FRAME_DI(%eax), %edi
-    mov FRAME_SI(%eax), %esi
-    mov FRAME_BX(%eax), %ebx
-    mov FRAME_BP(%eax), %ebp
-    mov FRAME_AX(%eax), %eax
-    sti /* takes effect after the next instruction */
-    sysexit
+    jz slow_saved
+    mov %eax, CPU_FRAME(%esp)
+    load_fast
     .endm
 
     .balign 16
@@ -145,13 +144,10 @@ way_call:
     cmp $KERNEL_OFFSET, %edx
     jae way_special
     save_all
-    push %eax
-    rdtsc
-    mov %edx, %ecx
     mov %eax, %edx
-    mov 4+CPU_CORE(%esp), %eax
+    mov CPU_CORE(%esp), %eax
     call kernel_call
-    leave_fast 4
+    leave_fast
 
     /* What a handler's IP is does not matter: it goes on at a portal's. */
     .balign 16
@@ -159,17 +155,9 @@ way_reply:
     cmp $NOVA_REPLY, %eax
     jne way_slow /* with a semaphore */
     save_all
-    rdtsc
-    mov %edx, %ecx
-    mov %eax, %edx
     mov CPU_CORE(%esp), %eax
     call kernel_reply
-    leave_fast 0
-
-core_failed_4:
-    add $4, %esp
-core_failed_0:
-    jmp slow_saved
+    leave_fast
 
     /* hal/frame.h: words_copy(to, from, frame) */
     .globl words_copy
@@ -196,8 +184,12 @@ entry_special:
 way_special:
     mov 12+CPU_FRAME(%esp), %ecx
     movb $RESUME_FULL, FRAME_RESUME(%ecx)
+    jmp slow_saving
     .balign 16
 way_slow:
+    cmp $KERNEL_OFFSET, %edx
+    jae way_special
+slow_saving:
     save_all
 slow_saved:
     mov CPU_CORE(%esp), %eax
@@ -209,17 +201,7 @@ slow_saved:
     cmpb $RESUME_HYPERCALL, FRAME_RESUME(%eax)
     jne resume
 return_fast:
-    mov FRAME_IP(%eax), %edx
-    cmp $KERNEL_OFFSET, %edx
-    jae return_limit
-    mov FRAME_SP(%eax), %ecx
-    mov FRAME_DI(%eax), %edi
-    mov FRAME_SI(%eax), %esi
-    mov FRAME_BX(%eax), %ebx
-    mov FRAME_BP(%eax), %ebp
-    mov FRAME_AX(%eax), %eax
-    sti /* takes effect after the next instruction */
-    sysexit
+    load_fast
 
 /* ---- the way out: eax = frame to resume, or 0 ---- */
 

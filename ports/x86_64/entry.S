@@ -32,116 +32,8 @@
     mov %gs:CPU_SELF, %rsp
     .endm
 
-    /*
-     * SYSCALL: rcx = return IP, r11 = flags; the rest is the user's, also the stack pointer. FMASK has cleared IF, DF, TF, NT, AC. A
-     * frame's resume is RESUME_HYPERCALL whenever user mode runs: all ways out leave it so. Hypercall number and first flag choose the way.
-     */
-    .globl entry_syscall
-    .balign 64
-entry_syscall:
-    swapgs
-    mov %rsp, %gs:CPU_SCRATCH
-    mov %gs:CPU_FRAME, %rsp /* as a base register only: nothing is pushed (NMIs have their own stack) */
-    mov %rax, FRAME_AX(%rsp)
-    mov %edi, %eax
-    and $31, %eax
-    jmp *ways(, %rax, 8)
-
-    .section .rodata.entry, "a"
-    .balign 64
-ways:
-    .quad way_call, way_reply, way_slow, way_slow, way_slow, way_slow, way_slow, way_slow
-    .quad way_slow, way_slow, way_slow, way_pt_ctrl, way_up, way_slow, way_slow, way_slow
-    .quad way_call, way_slow, way_slow, way_slow, way_slow, way_slow, way_slow, way_slow
-    .quad way_slow, way_slow, way_slow, way_slow, way_down, way_slow, way_slow, way_slow
-    .section .text.entry
-
-    /* Ends at once. kernel_quick_* keep every register but rax, rcx, rdx and rdi (build/Makefile). */
-    .macro quick function
-    mov %rdi, FRAME_DI(%rsp)
-    mov %rdx, FRAME_DX(%rsp)
-    mov %rcx, FRAME_IP(%rsp)
-    mov %gs:CPU_SELF, %rsp
-    mov %gs:CPU_CORE, %rdx
-    call \function
-    cmp $KERNEL_SLOW, %rax
-    jae 1f
-    mov %eax, %edi
-    mov %gs:CPU_FRAME, %rax
-    mov FRAME_IP(%rax), %rcx
-    cmp %gs:CPU_USER_LIMIT, %rcx
-    jae quick_limit
-    mov FRAME_DX(%rax), %rdx
-    mov FRAME_AX(%rax), %rax
-    mov %gs:CPU_SCRATCH, %rsp
-    swapgs
-    sysretq
-    .endm
-
-    /* What "quick" has left is saved, too. Then as for kernel_call, with what was found; what it returns is resumed in its own way, with every register. */
-    .macro switch function
-1:
-    mov %gs:CPU_FRAME, %rcx
-    mov %gs:CPU_SCRATCH, %rdx
-    mov %rdx, FRAME_SP(%rcx)
-    mov %r11, FRAME_FLAGS(%rcx)
-    mov %rsi, FRAME_SI(%rcx)
-    mov %r8, FRAME_R8(%rcx)
-    mov %rbx, FRAME_BX(%rcx)
-    mov %rbp, FRAME_BP(%rcx)
-    mov %r9, FRAME_R9(%rcx)
-    mov %r10, FRAME_R10(%rcx)
-    mov %r12, FRAME_R12(%rcx)
-    mov %r13, FRAME_R13(%rcx)
-    mov %r14, FRAME_R14(%rcx)
-    mov %r15, FRAME_R15(%rcx)
-    mov %rax, %rcx
-    mov CPU_CORE(%rsp), %rdi
-    rdtsc
-    shl $32, %rdx
-    lea (%rax, %rdx), %rsi
-    mov %rcx, %rdx
-    call \function
-    test %rax, %rax
-    jnz resume_frame
-    jmp switch_failed
-    .endm
-
-    .balign 16
-way_up:
-    quick kernel_quick_up
-    switch kernel_up
-    .balign 16
-way_down:
-    quick kernel_quick_down
-    switch kernel_down
-    .balign 16
-way_pt_ctrl:
-    quick kernel_quick_pt_ctrl
-1:
-    mov %gs:CPU_FRAME, %rsp
-    mov FRAME_DI(%rsp), %rdi
-    mov FRAME_DX(%rsp), %rdx
-    mov FRAME_IP(%rsp), %rcx
-    jmp way_slow
-
-switch_failed:
-    mov CPU_CORE(%rsp), %rdi
-    call kernel_hypercall
-    jmp resume
-
-    /* It is done, but the thread would go on where user mode ends. */
-quick_limit:
-    mov FRAME_DX(%rax), %rdx
-    mov %rax, %rsp
-    save_all
-    jmp return_limit
-
-    /* The way out for a frame of which all is known (kernel_call, kernel_reply); rax = 0: it was not such a case. */
-    .macro leave_fast
-    test %rax, %rax
-    jz slow_saved
-    mov %rax, %gs:CPU_FRAME
+    /* The fast way out: rax = frame, whose resume is RESUME_HYPERCALL. */
+    .macro load_fast
     mov FRAME_IP(%rax), %rcx
     mov FRAME_FLAGS(%rax), %r11
     mov FRAME_DI(%rax), %rdi
@@ -162,25 +54,125 @@ quick_limit:
     sysretq
     .endm
 
+    /*
+     * SYSCALL: rcx = return IP, r11 = flags; the rest is the user's, also the stack pointer. FMASK has cleared IF, DF, TF, NT, AC. A
+     * frame's resume is RESUME_HYPERCALL whenever user mode runs: all ways out leave it so. It remains so if the IP can be returned to, which is looked at here and
+     * not at the exit. Hypercall number and two flags choose the way.
+     */
+    .globl entry_syscall
+    .balign 64
+entry_syscall:
+    swapgs
+    mov %rsp, %gs:CPU_SCRATCH
+    mov %gs:CPU_FRAME, %rsp /* as a base register only: nothing is pushed (NMIs have their own stack) */
+    mov %rax, FRAME_AX(%rsp)
+    mov %edi, %eax
+    and $63, %eax
+    jmp *ways(, %rax, 8)
+
+    .section .rodata.entry, "a"
+    .balign 64
+ways:
+    .quad way_call, way_reply, way_slow, way_slow, way_slow, way_slow, way_slow, way_slow
+    .quad way_slow, way_slow, way_slow, way_pt_ctrl, way_up, way_slow, way_slow, way_slow
+    .quad way_call, way_slow, way_slow, way_slow, way_slow, way_slow, way_slow, way_slow
+    .quad way_slow, way_slow, way_slow, way_slow, way_down, way_slow, way_slow, way_slow
+    .rept 32
+    .quad way_slow
+    .endr
+    .section .text.entry
+
+    /* Ends at once. kernel_quick_* keep every register but rax, rcx, rdx and rdi (build/Makefile). */
+    .macro quick function
+    cmp %gs:CPU_USER_LIMIT, %rcx
+    jae slow_limit
+    mov %rdi, FRAME_DI(%rsp)
+    mov %rdx, FRAME_DX(%rsp)
+    mov %rcx, FRAME_IP(%rsp)
+    mov %gs:CPU_SELF, %rsp
+    mov %gs:CPU_CORE, %rdx
+    call \function
+    cmp $KERNEL_SLOW, %rax
+    jae 1f
+    mov %eax, %edi
+    mov %gs:CPU_FRAME, %rax
+    mov FRAME_IP(%rax), %rcx
+    mov FRAME_DX(%rax), %rdx
+    mov FRAME_AX(%rax), %rax
+    mov %gs:CPU_SCRATCH, %rsp
+    swapgs
+    sysretq
+    .endm
+
+    /* What "quick" has left is saved, too. Then as for kernel_call, with what was found. What it returns is resumed in its own way, which mostly is a fast one. */
+    .macro switch function
+1:
+    mov %gs:CPU_FRAME, %rcx
+    mov %gs:CPU_SCRATCH, %rdx
+    mov %rdx, FRAME_SP(%rcx)
+    mov %r11, FRAME_FLAGS(%rcx)
+    mov %rsi, FRAME_SI(%rcx)
+    mov %r8, FRAME_R8(%rcx)
+    mov %rbx, FRAME_BX(%rcx)
+    mov %rbp, FRAME_BP(%rcx)
+    mov %r9, FRAME_R9(%rcx)
+    mov %r10, FRAME_R10(%rcx)
+    mov %r12, FRAME_R12(%rcx)
+    mov %r13, FRAME_R13(%rcx)
+    mov %r14, FRAME_R14(%rcx)
+    mov %r15, FRAME_R15(%rcx)
+    mov %rax, %rsi
+    mov CPU_CORE(%rsp), %rdi
+    call \function
+    test %rax, %rax
+    jz core_failed
+    mov %rax, %gs:CPU_FRAME
+    cmpb $RESUME_HYPERCALL, FRAME_RESUME(%rax)
+    jne resume_frame
+    load_fast
+    .endm
+
+    .balign 16
+way_up:
+    quick kernel_quick_up
+    switch kernel_up
+    .balign 16
+way_down:
+    quick kernel_quick_down
+    switch kernel_down
+    .balign 16
+way_pt_ctrl:
+    quick kernel_quick_pt_ctrl
+1:
+    mov %gs:CPU_FRAME, %rsp
+    mov FRAME_DI(%rsp), %rdi
+    mov FRAME_DX(%rsp), %rdx
+    mov FRAME_IP(%rsp), %rcx
+    jmp way_slow
+
+    /* These functions do not keep what ends up in the frame (build/Makefile), so the thread gets every register from there. */
+core_failed:
+    mov CPU_CORE(%rsp), %rdi
+    call kernel_hypercall
+    jmp resume
+
+    /* The way out for a frame of which all is known (kernel_call, kernel_reply); rax = 0: it was not such a case. */
+    .macro leave_fast
+    test %rax, %rax
+    jz core_failed
+    mov %rax, %gs:CPU_FRAME
+    load_fast
+    .endm
+
     .balign 16
 way_call:
     cmp %gs:CPU_USER_LIMIT, %rcx
-    jae call_limit
-call_saving:
+    jae slow_limit
     save_all
-    mov %rdi, %rcx
+    mov %rdi, %rsi
     mov CPU_CORE(%rsp), %rdi
-    rdtsc
-    shl $32, %rdx
-    lea (%rax, %rdx), %rsi
-    mov %rcx, %rdx
     call kernel_call
     leave_fast
-
-    /* Who goes on at the limit after a call takes an exception: not a fast return. */
-call_limit:
-    movb $RESUME_FULL, FRAME_RESUME(%rsp)
-    jmp call_saving
 
     /* What a handler's IP is does not matter: it goes on at a portal's. */
     .balign 16
@@ -189,16 +181,19 @@ way_reply:
     jne way_slow /* with a semaphore */
     save_all
     mov CPU_CORE(%rsp), %rdi
-    rdtsc
-    shl $32, %rdx
-    lea (%rax, %rdx), %rsi
     call kernel_reply
     leave_fast
 
+    /* Who goes on at the limit takes an exception: not a fast return. */
+slow_limit:
+    movb $RESUME_FULL, FRAME_RESUME(%rsp)
+    jmp slow_saving
     .balign 16
 way_slow:
+    cmp %gs:CPU_USER_LIMIT, %rcx
+    jae slow_limit
+slow_saving:
     save_all
-slow_saved:
     mov CPU_CORE(%rsp), %rdi
     call kernel_hypercall
 
@@ -209,8 +204,6 @@ slow_saved:
     jne resume
 return_fast:
     mov FRAME_IP(%rax), %rcx
-    cmp %gs:CPU_USER_LIMIT, %rcx
-    jae return_limit
     mov FRAME_FLAGS(%rax), %r11
     mov FRAME_DI(%rax), %rdi
     mov FRAME_SI(%rax), %rsi

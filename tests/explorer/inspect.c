@@ -36,10 +36,10 @@ void inspect_cpu(unsigned number)
         return;
     TRUE_ON(number, &ec->frame == cpu_frame(number) && ec->cpu == cpu);
     TRUE_ON(number, !ec->blocked && !ec->gone && !ec->todo && !ec->event_lost && !ec->callee);
-    TRUE_ON(number, sc->state == SC_RUNNING && sc->cpu == cpu && list_empty(&sc->link));
+    TRUE_ON(number, sc->state == SC_RUNNING && sc->cpu == cpu);
     TRUE_ON(number, (sc == cpu->idle_sc) == (ec == cpu->idle_ec));
     TRUE_ON(number, sc->carried ? sc->start->cpu == cpu && !list_empty(&sc->visit) : sc->start == sc->ec && list_empty(&sc->visit));
-    TRUE_ON(number, list_empty(&ec->waiter.link) && !ec->waiter.queue);
+    TRUE_ON(number, !ec->waiter.queue);
     for (at = sc->start; at->callee; at = at->callee)
         TRUE_ON(number, at->callee->caller == at && at->callee->busy && at->cpu == cpu);
     TRUE_ON(number, at == ec || cpu->helping);
@@ -106,8 +106,13 @@ bool left_out_of_turn(const struct thread *thread) { return among(thread->ec, pa
 
 /* ---- the end ---- */
 
-static const char *const waits[] = {"a semaphore", "a semaphore before it repeats its call", "a semaphore after its event",
-                                    "nothing: it has replied", "a call to another CPU"};
+static const char *const waits[] = {"nothing",
+                                    "a semaphore",
+                                    "a semaphore or a deadline",
+                                    "a semaphore before it repeats its call",
+                                    "a semaphore after its event",
+                                    "nothing: it has replied",
+                                    "a call to another CPU"};
 
 static void explain(char *text, size_t size, const struct thread *thread)
 {
@@ -117,7 +122,7 @@ static void explain(char *text, size_t size, const struct thread *thread)
         end = end->callee;
     snprintf(text, size, "%s (CPU %u%s)%s: %s%s%s%s%s; ", thread->name, thread->cpu, ec->dead ? ", dead" : "",
              end != ec ? " has called somebody who" : "", end->blocked ? "waits for " : "is ready",
-             end->blocked ? waits[end->wait] : "", end->woken ? ", was woken" : "", end->todo ? ", has something to do" : "",
+             end->blocked ? waits[end->blocked] : "", end->woken ? ", was woken" : "", end->todo ? ", has something to do" : "",
              end->remote_ec ? ", called on" : "");
 }
 

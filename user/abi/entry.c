@@ -165,57 +165,119 @@ static void test_trap_flag(nova_word portal)
 
 /* ---- return addresses ---- */
 
-#ifdef __x86_64__
-extern char edge_page[];
-
 static struct {
-    nova_word vector, ip, signal;
+    nova_word arg1, vector, signal;
     volatile unsigned events;
 } edge;
 
+#ifdef __x86_64__
+extern char edge_page[];
+#else
+extern char edge_entry[];
+#endif
+
 NOVA_PORTAL(edge_event);
 
-/* Startup of the child's thread, then what becomes of it. */
+/* Startup of the thread, which is about to return from a hypercall to the user limit; then what becomes of it. */
 static void edge_event_handler(nova_word id, struct nova_utcb *utcb)
 {
     if (id == NOVA_EVENT_STARTUP) {
+#ifdef __x86_64__
         utcb->state.ip = NOVA_USER_LIMIT - 2; /* the syscall */
-        utcb->state.di = nova_arg1(NOVA_EC_CTRL, NOVA_EC_YIELD, 0);
-        utcb->state.mtd = NOVA_MTD_IP | NOVA_MTD_GPR_BSD;
+        utcb->state.di = edge.arg1;
+        utcb->state.si = utcb->state.dx = 0;
+#else
+        utcb->state.ip = (nova_word)edge_entry;
+        utcb->state.ax = edge.arg1;
+        utcb->state.di = utcb->state.si = utcb->state.cx = 0;
+        utcb->state.dx = NOVA_USER_LIMIT;
+#endif
+        utcb->state.mtd = NOVA_MTD_IP | NOVA_MTD_GPR_ACDB | NOVA_MTD_GPR_BSD;
         return;
     }
     edge.vector = id;
-    edge.ip = utcb->state.ip;
     edge.events++;
     nova_sm_up(edge.signal);
     nova_park();
 }
 
-/* In a PD of its own, where no HIP is in the way: code in the last page, whose syscall returns to the user limit. */
-static void test_return_ip(nova_word portal)
+/* What its PD has beside the portals for events. */
+enum { EDGE_SEMAPHORE = 16, EDGE_PORTAL = 17, EDGE_NOTHING = 18 };
+
+/* Hypercalls that take different ways through the kernel, or end in different ones. */
+static const struct edge_way {
+    const char *name;
+    unsigned number, flags;
+    nova_word selector;
+    unsigned count;  /* of the semaphore */
+    unsigned waiter; /* somebody waits at the semaphore */
+    unsigned sleeps; /* the hypercall does */
+} edge_ways[] = {
+    {"yield", NOVA_EC_CTRL, NOVA_EC_YIELD, 0, 0, 0, 0},
+    {"pt_ctrl", NOVA_PT_CTRL, 0, EDGE_PORTAL, 0, 0, 0},
+    {"pt_ctrl of nothing", NOVA_PT_CTRL, 0, EDGE_NOTHING, 0, 0, 0},
+    {"up", NOVA_SM_CTRL, NOVA_SM_UP, EDGE_SEMAPHORE, 0, 0, 0},
+    {"up that wakes a thread", NOVA_SM_CTRL, NOVA_SM_UP, EDGE_SEMAPHORE, 0, 1, 0},
+    {"down", NOVA_SM_CTRL, NOVA_SM_DOWN, EDGE_SEMAPHORE, 1, 0, 0},
+    {"down that sleeps", NOVA_SM_CTRL, NOVA_SM_DOWN, EDGE_SEMAPHORE, 0, 0, 1},
+    {"down to zero that sleeps", NOVA_SM_CTRL, NOVA_SM_DOWN | NOVA_SM_ZERO, EDGE_SEMAPHORE, 0, 0, 1},
+    {"call", NOVA_CALL, 0, EDGE_PORTAL, 0, 0, 0},
+    {"call of nothing", NOVA_CALL, 0, EDGE_NOTHING, 0, 0, 0},
+};
+
+static void edge_waiter(void *semaphore)
+{
+    nova_sm_down((nova_word)semaphore, 0, 0);
+    nova_park();
+}
+
+/* 64 bit: in a PD of its own, where no HIP is in the way: code in the last page, whose syscall returns to the user limit. */
+static void test_edge(const struct edge_way *way)
 {
     static const unsigned events[] = {EVENT_DB, EVENT_UD, EVENT_GP, EVENT_PF, NOVA_EVENT_STARTUP};
-    nova_word pd = new_selector(), base = nova_selectors(32, 32), ec = nova_selectors(4, 4);
-    nova_word last = (NOVA_USER_LIMIT >> NOVA_PAGE_BITS) - 1;
+    nova_word base = nova_selectors(32, 32), ec = nova_selectors(4, 4), pd = nova_pd, own = base;
     struct nova_thread *handler = new_handler(boot_cpu);
+    nova_word utcb = NOVA_UTCB_AREA;
+    char name[80];
 
-    (void)portal;
+    nova_format(name, sizeof(name), "return IP at the limit, %s", way->name);
     edge.signal = new_semaphore(0);
+    edge.events = 0;
     for (unsigned i = 0; i < sizeof(events) / sizeof(*events); i++)
         nova_portal_create(base + events[i], nova_pd, handler, NOVA_EVENT_MTD, edge_event, events[i]);
-    check("return IP at the limit: a PD", nova_create_pd(pd, nova_pd, objects(base, 5), nova_quota(0, 64)), NOVA_SUCCESS);
-    check("return IP at the limit: its last page",
-          nova_delegate_range(nova_pd, pd, NOVA_CRD_MEM, (nova_word)edge_page >> NOVA_PAGE_BITS, last, 1, NOVA_MEM_RX, 0),
-          NOVA_SUCCESS);
-    check("return IP at the limit: a thread in it", nova_create_ec(ec, pd, boot_cpu, NOVA_UTCB_AREA, 0, 0, NOVA_EC_GLOBAL),
-          NOVA_SUCCESS);
-    check("return IP at the limit: it runs", nova_create_sc(ec + 2, pd, ec, nova_qpd(2, 1000)), NOVA_SUCCESS);
-    check("return IP at the limit: it takes an exception", wait_for(edge.signal), NOVA_SUCCESS);
-    check("return IP at the limit: a general protection fault", edge.vector, EVENT_GP);
-    check("return IP at the limit: one", edge.events, 1);
-    nova_revoke(objects(ec, 2), NOVA_REVOKE_SELF, 0, 0);
-    nova_revoke(objects(pd, 0), NOVA_REVOKE_SELF, 0, 0);
+    nova_create_sm(base + EDGE_SEMAPHORE, nova_pd, way->count);
+    nova_portal_create(base + EDGE_PORTAL, nova_pd, new_handler(boot_cpu), 0, null_portal, 0);
+#ifdef __x86_64__
+    nova_word last = (NOVA_USER_LIMIT >> NOVA_PAGE_BITS) - 1;
+    pd = new_selector();
+    own = 0;
+    if (nova_create_pd(pd, nova_pd, objects(base, 5), nova_quota(0, 64)) ||
+        nova_delegate_range(nova_pd, pd, NOVA_CRD_MEM, (nova_word)edge_page >> NOVA_PAGE_BITS, last, 1, NOVA_MEM_RX, 0))
+        check("a PD with code in the last page", 1, 0);
+#else
+    utcb = free_range(0);
+#endif
+    edge.arg1 = nova_arg1(way->number, way->flags, way->number == NOVA_EC_CTRL ? 0 : own + way->selector);
+    if (way->waiter)
+        new_thread(3, edge_waiter, (void *)(base + EDGE_SEMAPHORE));
+    if (nova_create_ec(ec, pd, boot_cpu, utcb, 0, own, NOVA_EC_GLOBAL) || nova_create_sc(ec + 2, pd, ec, nova_qpd(2, 1000)))
+        check("a thread in it", 1, 0);
+    if (way->sleeps) {
+        check(name, edge.events, 0);
+        nova_sm_up(base + EDGE_SEMAPHORE);
+    }
+    if (wait_for(edge.signal))
+        edge.vector = NO_EXCEPTION;
+    check(name, edge.vector, EVENT_GP);
+    check(name, edge.events, 1);
+    drop(ec, 2);
+    if (pd != nova_pd)
+        drop(pd, 0);
+    drop(base, 5);
 }
+
+#ifdef __x86_64__
+static void test_return_ip(nova_word portal) { (void)portal; }
 #else
 void edge_hypercall(nova_word arg1, nova_word ip, nova_word sp);
 static nova_word edge_portal;
@@ -267,6 +329,8 @@ void test_entry(void)
     check_flags("AC", FLAG_AC, portal);
     test_trap_flag(portal);
     test_return_ip(portal);
+    for (unsigned i = 0; i < sizeof(edge_ways) / sizeof(*edge_ways); i++)
+        test_edge(&edge_ways[i]);
     vector = probe(other_instruction, 0);
     check_true("the other word size's entry instruction is an exception", vector == EVENT_UD || vector == EVENT_GP);
     check("int 0x80 is a general protection fault", probe(other_instruction, 1), EVENT_GP);

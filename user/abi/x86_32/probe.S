@@ -91,6 +91,8 @@ edge_hypercall:
     mov 4(%esp), %eax
     mov 8(%esp), %edx
     mov 12(%esp), %ecx
+    .globl edge_entry
+edge_entry:
     sysenter
 
 /* int n; ret: four bytes each */
