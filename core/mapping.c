@@ -11,7 +11,7 @@ _Static_assert(sizeof(struct mapping) == 8 * sizeof(word), "slots of the object 
 /* A cache line each: CPUs that work on different trees must not disturb each other. */
 static struct {
     struct spinlock lock;
-    uint32_t splices; /* how often mappings were moved past walks that may be under way */
+    uint32_t moves; /* how often mappings were moved past walks that may be under way */
     char pad[56];
 } tree_lock[TREE_LOCKS];
 
@@ -83,16 +83,7 @@ static void mapping_leave(struct mapping *mapping)
     mapping->parent = mapping->next = mapping->prev = 0;
 }
 
-void mapping_partition(struct mapping *low, struct mapping *high)
-{
-    for (struct mapping *child = low->child, *next; child; child = next) {
-        next = child->next;
-        if (child->value < high->value || child->flags & MAPPING_CURSOR)
-            continue;
-        mapping_leave(child);
-        link_last(child, high);
-    }
-}
+void mapping_moves(uint8_t lock) { tree_lock[lock].moves++; }
 
 /* The first child takes the place in front of its parent. */
 static void child_lift(struct mapping *mapping)
@@ -101,7 +92,7 @@ static void child_lift(struct mapping *mapping)
     bool cursor = child->flags & MAPPING_CURSOR;
     mapping_leave(child);
     if (!cursor)
-        tree_lock[mapping->lock].splices++;
+        mapping_moves(mapping->lock);
     /* The walk that it belongs to ends with its top. */
     if (mapping->parent && !(cursor && child->value == (word)mapping))
         link_before(child, mapping);
@@ -130,7 +121,7 @@ void mapping_unlink(struct mapping *mapping)
 /* Whether the cursor is where it was left on behalf of 'key', and nothing has been moved past it. */
 static bool cursor_valid(const struct mapping *cursor, const struct mapping *key)
 {
-    return cursor_parked(cursor) && cursor->parent && cursor->value == (word)key && cursor->base == tree_lock[key->lock].splices;
+    return cursor_parked(cursor) && cursor->parent && cursor->value == (word)key && cursor->base == tree_lock[key->lock].moves;
 }
 
 static void cursor_take(struct mapping *cursor)
@@ -144,7 +135,7 @@ static void cursor_set(struct mapping *cursor, const struct mapping *key)
     cursor->flags = MAPPING_CURSOR;
     cursor->lock = key->lock;
     cursor->value = (word)key;
-    cursor->base = tree_lock[key->lock].splices;
+    cursor->base = tree_lock[key->lock].moves;
 }
 
 struct walk walk_begin(struct mapping *top, struct mapping *cursor)
@@ -179,6 +170,25 @@ void climb_park(const struct mapping *bottom, struct mapping *next, struct mappi
 {
     cursor_set(cursor, bottom);
     mapping_link(cursor, next);
+}
+
+bool mapping_partition(struct mapping *low, struct mapping *high, struct mapping *cursor, unsigned *budget)
+{
+    struct walk walk = walk_begin(low, cursor);
+    ASSERT(walk.parent == low); /* before settling, no walk goes on below them */
+    for (struct mapping *child; (child = walk.next);) {
+        if (!*budget) {
+            walk_park(&walk, cursor);
+            return false;
+        }
+        --*budget;
+        walk.next = child->next;
+        if (child->flags & MAPPING_CURSOR || child->value < high->value)
+            continue;
+        mapping_leave(child);
+        link_last(child, high);
+    }
+    return true;
 }
 
 void cursor_drop(struct mapping *cursor)

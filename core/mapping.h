@@ -2,7 +2,7 @@
 /*
  * The derivation tree: every capability, memory range and port range that a PD holds is a mapping, and knows the mapping it was delegated from.
  * Mappings without parent come from the kernel or are new objects. A tree has one lock for life, out of a table; a mapping remembers its index.
- * Invariant: a child has no right that its parent lacks, and no unit either.
+ * Invariant: a child has no right that its parent lacks, and no unit either; where a range was just cut, no unit that both parts of it lack.
  * Lock order: tree lock, then space locks, then accounts. The links (parent, child, next, prev) are covered by the tree lock alone.
  */
 #ifndef CORE_MAPPING_H
@@ -31,7 +31,8 @@ enum {
     MAPPING_DEVICE = 1 << 1, /* also in the device view */
     MAPPING_HOST = 1 << 2,   /* in the host view */
     MAPPING_FIXED = 1 << 3,  /* the kernel's own (UTCB): cannot be delegated or revoked by user space */
-    MAPPING_CURSOR = 1 << 4  /* no resource: the place of an interrupted walk */
+    MAPPING_CURSOR = 1 << 4, /* no resource: the place of an interrupted walk */
+    MAPPING_PART = 1 << 5    /* of a range that was cut: the lower part may have children of the upper one yet (range_settle) */
 };
 
 /* A range of pages or ports, in the tree of its space by its base. */
@@ -57,8 +58,11 @@ void mapping_link(struct mapping *mapping, struct mapping *parent);
 /* Puts a mapping behind another one among its siblings (a root gets none). */
 void mapping_link_behind(struct mapping *mapping, struct mapping *before);
 
-/* Gives those children of one mapping to another that have at least its value. */
-void mapping_partition(struct mapping *low, struct mapping *high);
+/* Gives those children of one mapping to another that have at least its value; looks at *budget of them at most. True = all of it is done. */
+bool mapping_partition(struct mapping *low, struct mapping *high, struct mapping *cursor, unsigned *budget);
+
+/* Mappings are about to be moved, or to be moved no more: interrupted walks in trees with this lock begin anew. */
+void mapping_moves(uint8_t lock);
 
 /* Takes a mapping without children out of its tree. */
 void mapping_unlink(struct mapping *mapping);

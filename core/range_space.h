@@ -70,9 +70,19 @@ bool range_protect(struct range_space *space, struct range *range, word from, wo
 void range_remove(struct range_space *space, struct range *range);
 
 /*
- * Cuts a range in two at place 'at' inside it: the node keeps what is below, a new one gets the rest and the children that lie there. No child reaches
- * across. Returns the new node; 0 = the pool is exhausted.
+ * Cuts a range in two at place 'at' inside it: the node keeps what is below, a new one gets the rest. No child reaches across. Returns the new node; 0 = the pool
+ * is exhausted. If the range has children, both are parts from then on, MAPPING_PART: nothing is done to them, and nobody goes on to their children, before
+ * range_settle; they may be delegated, and who looks for a child's parent asks range_parent.
  */
 struct range *range_cut(struct range_space *space, struct range *range, word at);
+
+/*
+ * Gives the upper part its children, under the tree lock alone; looks at *budget of them at most. True = the two are ranges like others. The cursor as for a walk
+ * (mapping.h).
+ */
+bool range_settle(struct range *part, struct mapping *cursor, unsigned *budget);
+
+/* The parent of memory or ports from 'value' on, 0 = none. */
+struct mapping *range_parent(const struct mapping *child, word value);
 
 #endif

@@ -72,8 +72,8 @@ static bool crosses(const struct revocation *revocation, const struct range *ran
 }
 
 /*
- * Cuts a range that overlaps, so that what is revoked is a mapping of its own; returns that mapping, 0 if the pool is exhausted (then no_memory is set). Under
- * the locks of its tree and space.
+ * Cuts a range that overlaps, so that what is revoked is a mapping of its own; returns that mapping. 0 = the pool is exhausted (then no_memory is set), or it
+ * has become parts, which have to be settled first. Under the locks of its tree and space.
  */
 static struct range *range_isolate(struct revocation *revocation, struct range *range)
 {
@@ -82,9 +82,18 @@ static struct range *range_isolate(struct revocation *revocation, struct range *
     word from = revocation->from, end = revocation->end;
     if (m->value + range->count > end && !range_cut(space, range, m->base + (end - m->value)))
         revocation->no_memory = true;
-    else if (m->value < from && !(range = range_cut(space, range, m->base + (from - m->value))))
+    else if (m->value < from && !(m->flags & MAPPING_PART) && !(range = range_cut(space, range, m->base + (from - m->value))))
         revocation->no_memory = true;
-    return revocation->no_memory ? 0 : range;
+    return revocation->no_memory || m->flags & MAPPING_PART ? 0 : range;
+}
+
+/* What was cut becomes ranges like others, so that the walk may go on to their children. False = not yet. */
+static bool settled(struct revocation *revocation, struct mapping *m)
+{
+    unsigned looks = revocation->budget / LOOK_COST, left = looks;
+    bool done = !(m->flags & MAPPING_PART) || range_settle(range_of(m), revocation->cursor, &left);
+    spend(revocation, done ? LOOK_COST * (looks - left) : revocation->budget);
+    return done;
 }
 
 /* Takes access away; the caller flushes before anybody relies on it. False = the pool is exhausted. */
@@ -98,8 +107,11 @@ static inline bool range_close(struct revocation *revocation, struct range_space
     return false;
 }
 
-/* A range that overlaps. Cut even where nothing is lost: what it derives from may be cut at the same places, and no child may reach across. */
-static void range_revoke(struct revocation *revocation, struct range *range)
+/*
+ * A range that overlaps. Cut even where nothing is lost: what it derives from may be cut at the same places, and no child may reach across. False = it is not done
+ * with: it is a part now, or the pool is exhausted.
+ */
+static bool range_revoke(struct revocation *revocation, struct range *range)
 {
     struct range_space *space = range_space_of(range->mapping.space);
     spin_lock(&space->space.lock);
@@ -117,6 +129,7 @@ static void range_revoke(struct revocation *revocation, struct range *range)
         }
     }
     spin_unlock(&space->space.lock);
+    return range && !revocation->no_memory;
 }
 
 /* Whether the revocation concerns a mapping below the one that it is about; if not, nothing below this one either. */
@@ -143,6 +156,8 @@ static bool below_revoke(struct revocation *revocation, struct mapping *top)
         if (stopped(revocation))
             break;
         spend(revocation, LOOK_COST);
+        if (m && m->flags & MAPPING_PART && !settled(revocation, m))
+            return false; /* the cursor is with the parts */
         if (m && !concerned(revocation, m, slots)) {
             walk.next = m->next;
             continue;
@@ -159,8 +174,8 @@ static bool below_revoke(struct revocation *revocation, struct mapping *top)
         walk.next = m->next;
         if (slots)
             slot_revoke(revocation, m);
-        else
-            range_revoke(revocation, range_of(m));
+        else if (!range_revoke(revocation, range_of(m)))
+            walk.next = m;
     }
     walk_park(&walk, revocation->cursor);
     return false;
@@ -195,13 +210,15 @@ static bool range_drop(struct revocation *revocation, struct range *range)
 /* One range of the space with the lock of its tree; true = done with it. */
 static bool one_range(struct revocation *revocation, struct range *range)
 {
+    /* Parts at which the last step ended come first: they have the cursor. */
+    struct mapping *parts = revocation->cursor->parent;
+    if ((parts && !settled(revocation, parts)) || !settled(revocation, &range->mapping))
+        return false;
     if (revocation->keep)
         return range_drop(revocation, range);
     if (!tree_revoke(revocation, &range->mapping))
         return false;
-    if (revocation->self && !(range->mapping.flags & MAPPING_FIXED))
-        range_revoke(revocation, range);
-    return !revocation->no_memory;
+    return !revocation->self || range->mapping.flags & MAPPING_FIXED || range_revoke(revocation, range);
 }
 
 /* Before a tree with this lock is entered: a cursor that was left elsewhere is given up. True = it was, and the tree has to be found again. */
@@ -241,8 +258,6 @@ static word ranges_revoke(struct revocation *revocation, struct range_space *spa
         mapping_unlock(lock);
         if (at > last || !at)
             return last + 1;
-        if (!done)
-            return at;
     }
     return at;
 }
@@ -330,7 +345,8 @@ static inline bool whole_revoke(struct cpu *cpu, struct range_space *space, word
     struct mapping *m = &range->mapping;
     uint8_t lock = m->lock;
     bool done = m->base >= page + count;
-    if (m->base == page && range->count == count && !m->child && !(m->flags & MAPPING_FIXED) && !(m->rights & ~permissions)) {
+    if (m->base == page && range->count == count && !m->child && !(m->flags & (MAPPING_FIXED | MAPPING_PART)) &&
+        !(m->rights & ~permissions)) {
         struct stale_set stale;
         spin_lock(&space->space.lock);
         if ((done = range_protect(space, range, page, page + count, 0))) {

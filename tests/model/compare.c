@@ -142,7 +142,7 @@ static void compare_range(struct domain *pd, struct range_space *space, const st
             views != unit->views || !(m->flags & MAPPING_FIXED) != !unit->utcb_of)
             disagree(PLACE_FORMAT "value %#lx, rights %u, type %u, flags %#x; model: %#lx, %u, %u, views %#x", PLACE(unit),
                      m->value + i, m->rights, m->type, m->flags, unit->frame, unit->rights, unit->memory_type, unit->views);
-        compare_parent(unit, m->parent, unit->frame);
+        compare_parent(unit, range_parent(m, unit->frame), unit->frame);
         if (memory)
             compare_page(unit, space->mmu);
         else if (!allows(space->mmu->io_bitmap, unit->place) ||

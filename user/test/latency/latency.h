@@ -50,6 +50,7 @@ void dying_threads(void);
 void ready_threads(void);
 void signals(void);
 void wide_memory(void);
+void crowded_range(void);
 void deep_memory(void);
 void many_ranges(void);
 void scattered_tables(void);

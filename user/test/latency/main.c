@@ -28,6 +28,7 @@ static const struct {
              {"ready-threads", ready_threads},
              {"signals", signals},
              {"wide-memory", wide_memory},
+             {"crowded-range", crowded_range},
              {"deep-memory", deep_memory},
              {"many-ranges", many_ranges},
              {"scattered-tables", scattered_tables},

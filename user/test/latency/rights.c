@@ -6,6 +6,7 @@
 
 enum {
     WIDE = 10000,
+    CROWDED = 5000,
     DEEP = 10000,
     RANGES = 8192,
     TABLES = 400,
@@ -46,6 +47,41 @@ void wide_memory(void)
     for (unsigned i = 0; i < count; i++)
         expect("child", grant(nova_pd, pd, NOVA_CRD_MEM, base_page, 0x1000 + 2 * i, 0, NOVA_PERM_ALL, 0), NOVA_SUCCESS);
     domain_destroy();
+}
+
+/*
+ * A range of four pages, and thousands of children of its last one and of its first. Revoking the second page cuts it: who holds it does that, who holds it and
+ * lets live what derives from it, and who it comes from.
+ */
+void crowded_range(void)
+{
+    static nova_word pages;
+    unsigned count = scaled(CROWDED);
+    nova_word found;
+
+    if (!pages)
+        pages = (nova_word)nova_allocate(4 * NOVA_PAGE_SIZE, 4 * NOVA_PAGE_SIZE) >> NOVA_PAGE_BITS;
+    for (unsigned way = 0; way < 3; way++) {
+        nova_word revoked = nova_crd(NOVA_CRD_MEM, (way == 2 ? pages : free_page) + 1, 0, NOVA_PERM_ALL);
+        domain_create();
+        expect("range", grant(nova_pd, nova_pd, NOVA_CRD_MEM, pages, free_page, 2, NOVA_PERM_ALL, 0), NOVA_SUCCESS);
+        for (unsigned i = 0; i < count; i++)
+            expect("child", grant(nova_pd, pd, NOVA_CRD_MEM, free_page + (i & 1 ? 3 : 0), 0x1000 + 2 * i, 0, NOVA_PERM_ALL, 0),
+                   NOVA_SUCCESS);
+        expect("revoke of a part",
+               nova_revoke(revoked,
+                           way == 0   ? NOVA_REVOKE_SELF
+                           : way == 1 ? NOVA_REVOKE_SELF | NOVA_REVOKE_KEEP
+                                      : 0,
+                           0, 0),
+               NOVA_SUCCESS);
+        expect("lookup", nova_lookup(nova_crd(NOVA_CRD_MEM, free_page + 1, 0, 0), &found), NOVA_SUCCESS);
+        expect("the part is gone", found, 0);
+        expect("lookup", nova_lookup(nova_crd(NOVA_CRD_MEM, free_page + 3, 0, 0), &found), NOVA_SUCCESS);
+        expect("the rest is there", nova_crd_base(found), free_page + 3 - (nova_crd_order(found) != 0));
+        expect("revoke", nova_revoke(nova_crd(NOVA_CRD_MEM, pages, 2, NOVA_PERM_ALL), 0, 0, 0), NOVA_SUCCESS);
+        domain_destroy();
+    }
 }
 
 NOVA_PORTAL(answer);
