@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The shadow tables. Pages are taken from the pool one after the other and given back all at once: when it is used up, everything is dropped, and what the guest
- * needs comes back by its faults. An instruction touches a few pages only, so the smallest pool lets every one complete.
+ * The shadow tables. Pages are taken from the pool one after the other. When it is used up, a page table that the guest has not used lately is given up for the new
+ * one (a clock, by the accessed bit that the hardware sets where the directory refers to it); if less than half of the pool are page tables, everything is dropped.
+ * What the guest needs comes back by its faults. An instruction touches a few pages only, so half of the smallest pool lets every one complete.
  *
  * With three levels the four page directories are always there, so that the pointers, which processors keep copies of, never change. Guest pages larger than the
  * shadow's are splintered; the directory entry then says so, since INVLPG anywhere in such a page has to drop all of it.
@@ -38,7 +39,7 @@ static word truncate(const struct vtlb *vtlb, word address) { return vtlb->level
 
 void vtlb_init(struct vtlb *vtlb, const struct mmu *mmu, void *pool, unsigned pages)
 {
-    ASSERT(pages >= VTLB_PAGES_MIN);
+    ASSERT(pages >= VTLB_PAGES_MIN && pages <= VTLB_PAGES_MAX);
     vtlb->mmu = mmu;
     vtlb->pool = pool;
     vtlb->pages = pages;
@@ -53,6 +54,7 @@ void vtlb_flush(struct vtlb *vtlb)
     vtlb->changed = vtlb->changed || levels != vtlb->levels;
     vtlb->levels = (uint8_t)levels;
     vtlb->used = 1;
+    memset(vtlb->owner, 0, sizeof vtlb->owner);
     memset(root, 0, PAGE_SIZE);
     for (unsigned i = 0; levels == 3 && i < DIRECTORIES; i++) {
         uint64_t *directory = memset(pool_page(vtlb, vtlb->used++), 0, PAGE_SIZE);
@@ -109,6 +111,43 @@ static void entry_put(struct vtlb *vtlb, uint64_t *place, uint64_t entry)
     entry_write(place, entry);
 }
 
+/* Makes a page table available again that nobody has used since this function last came to it. 0 = there are not enough to take one. */
+static unsigned page_table_recycle(struct vtlb *vtlb)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < vtlb->pages; i++)
+        count += vtlb->owner[i] != 0;
+    if (count < vtlb->pages / 2)
+        return 0;
+    for (;;) {
+        unsigned page = vtlb->next++ % vtlb->pages;
+        if (!vtlb->owner[page])
+            continue;
+        uint64_t *entry = (uint64_t *)vtlb->pool + vtlb->owner[page];
+        if (*entry & ENTRY_ACCESSED)
+            *entry &= ~(uint64_t)ENTRY_ACCESSED;
+        else {
+            entry_write(entry, 0);
+            vtlb->owner[page] = 0;
+            vtlb->flushed = true; /* what the hardware's TLB has of it is not in the tables any more, where INVLPG would find it */
+            vtlb->recycled++;
+            return page;
+        }
+    }
+}
+
+/* Makes an entry refer to a new table. False = the pool is used up. */
+static bool table_make(struct vtlb *vtlb, uint64_t *entry, bool is_page_table)
+{
+    unsigned page = vtlb->used < vtlb->pages ? vtlb->used++ : page_table_recycle(vtlb);
+    if (!page)
+        return false;
+    if (is_page_table)
+        vtlb->owner[page] = (uint16_t)(entry - (uint64_t *)vtlb->pool);
+    entry_put(vtlb, entry, table_entry(memset(pool_page(vtlb, page), 0, PAGE_SIZE)));
+    return true;
+}
+
 /* The directory entry of an address, with the tables above it made; 0 = the pool is used up. */
 static uint64_t *directory_entry(struct vtlb *vtlb, word address, bool make)
 {
@@ -116,9 +155,8 @@ static uint64_t *directory_entry(struct vtlb *vtlb, word address, bool make)
     for (unsigned level = vtlb->levels; level > 2; level--) {
         uint64_t *entry = &table[index_of(address, level)];
         if (!(*entry & ENTRY_PRESENT)) {
-            if (!make || vtlb->used == vtlb->pages)
+            if (!make || !table_make(vtlb, entry, false))
                 return 0;
-            entry_write(entry, table_entry(memset(pool_page(vtlb, vtlb->used++), 0, PAGE_SIZE)));
         }
         table = table_of(*entry);
     }
@@ -138,11 +176,8 @@ static bool fill(struct vtlb *vtlb, word address, uint64_t entry, const struct v
             return true;
         }
     }
-    if (!is_table) {
-        if (vtlb->used == vtlb->pages)
-            return false;
-        entry_put(vtlb, directory, table_entry(memset(pool_page(vtlb, vtlb->used++), 0, PAGE_SIZE)));
-    }
+    if (!is_table && !table_make(vtlb, directory, true))
+        return false;
     if (page->order)
         *directory |= SPLINTERED;
     entry_put(vtlb, &table_of(*directory)[index_of(address, 1)], entry);

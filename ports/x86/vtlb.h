@@ -12,7 +12,7 @@
 #include "ports/x86/mmu.h"
 
 /* Pages that a virtual CPU's area has for its shadow tables: the first one is the root, with the next ones below it where pointers of PAE are. */
-enum { VTLB_PAGES_MIN = 28 };
+enum { VTLB_PAGES_MIN = 28, VTLB_PAGES_MAX = 32 };
 
 /* Error code of page faults: SDM vol. 3, 4.7. The same bits say what an access is about. */
 enum { FAULT_PRESENT = 1, FAULT_WRITE = 2, FAULT_USER = 4, FAULT_RESERVED = 8, FAULT_FETCH = 16 };
@@ -43,9 +43,10 @@ struct vtlb {
 
     const struct mmu *mmu;
     char *pool;
-    unsigned pages, used;
-    word generation;  /* of the guest view */
-    uint32_t flushes; /* times that everything was dropped */
+    unsigned pages, used, next;     /* next: where the search for a table that can be given up goes on */
+    uint16_t owner[VTLB_PAGES_MAX]; /* of a page table: which entry of which page of the pool refers to it; 0 = another table */
+    word generation;                /* of the guest view */
+    uint32_t flushes, recycled;     /* times that everything was dropped, and one page table */
 };
 
 /* A new virtual CPU's, in its reset state; pool: pages of kernel memory, zeroed, below 4 GiB. */

@@ -37,7 +37,7 @@ static uint8_t rights[GUEST_PAGES];
 static char pool[VTLB_PAGES_MIN * PAGE_SIZE] __attribute__((aligned(4096)));
 static struct vtlb vtlb;
 static word generation;
-static unsigned long steps, counts[4], cached;
+static unsigned long steps, counts[4], cached, recycled;
 
 static void __attribute__((format(printf, 1, 2), noreturn)) fail(const char *format, ...)
 {
@@ -97,14 +97,16 @@ static unsigned chance(unsigned n)
 }
 
 static unsigned format; /* 0 none, 1 two levels, 2 PAE, 3 four levels */
+static bool wide;       /* more directory entries are in use than the pool has pages */
 static const uint16_t indices[4] = {0, 1, 2, 511};
+enum { WIDE = 64 };
 
 static word address_pick(void)
 {
     word address = chance(4096);
     if (format <= 1)
         return address | (word)indices[chance(4)] << 12 | (word)indices[chance(4)] << 22;
-    address |= (word)indices[chance(4)] << 12 | (word)indices[chance(4)] << 21;
+    address |= (word)indices[chance(4)] << 12 | (word)(wide ? chance(WIDE) : indices[chance(4)]) << 21;
     if (format == 2)
         return address | (word)chance(4) << 30;
 #ifdef __x86_64__
@@ -217,7 +219,8 @@ static bool hardware_access(word address, unsigned access, uint64_t *frame)
     if (level == 3)
         address = (uint32_t)address;
     for (;; level--) {
-        entry = table[address >> (12 + 9 * (level - 1)) & (level == 3 && !(hardware.efer & EFER_LMA) ? 3 : 511)];
+        unsigned index = (unsigned)(address >> (12 + 9 * (level - 1))) & (level == 3 && !(hardware.efer & EFER_LMA) ? 3 : 511);
+        entry = table[index];
         if (!(entry & 1))
             return false;
         if (hardware.efer & EFER_LMA || level < 3) {
@@ -228,6 +231,8 @@ static bool hardware_access(word address, unsigned access, uint64_t *frame)
             fail("reserved bits in a pointer");
         if (level == 1 || entry & ENTRY_LARGE)
             break;
+        if (level == 2)
+            table[index] |= ENTRY_ACCESSED;
         table = (uint64_t *)(word)(entry & ENTRY_ADDRESS);
     }
     *frame = ((entry & ENTRY_ADDRESS) >> 12) + (level == 2 ? address >> 12 & 511 : 0);
@@ -281,7 +286,7 @@ static void access_random(void)
 
 static void entry_random(void)
 {
-    unsigned page = chance(TABLES), index = indices[chance(4)];
+    unsigned page = chance(TABLES), index = wide && chance(2) ? chance(WIDE) : indices[chance(4)];
     uint64_t target = chance(3) ? chance(TABLES) : chance(GUEST_PAGES), value = target << 12 | (chance(8) ? 7 : chance(8));
     if (!chance(4))
         value = (uint64_t)(chance(2) ? 0 : LARGE_FROM) << 12 | ENTRY_LARGE | 7;
@@ -335,9 +340,10 @@ static void guest_flushes(void)
         return;
     }
     for (unsigned a = 0; a < 4; a++)
-        for (unsigned b = 0; b < 4; b++)
+        for (unsigned b = 0; b < (wide ? WIDE : 4); b++)
             for (unsigned c = 0; c < (format == 2 ? 4 : 1); c++)
-                vtlb_invalidate(&vtlb, (word)indices[a] << 12 | (word)indices[b] << (format == 2 ? 21 : 22) | (word)c << 30);
+                vtlb_invalidate(&vtlb,
+                                (word)indices[a] << 12 | (word)(wide ? b : indices[b]) << (format == 2 ? 21 : 22) | (word)c << 30);
     if (vtlb.flushes != before && !vtlb.huge)
         fail("INVLPG drops pages, not everything");
 }
@@ -388,7 +394,8 @@ static void guest_new(unsigned round)
     format = round % (sizeof(word) == 8 ? 4 : 3);
     memset(memory, 0, sizeof memory);
     memset(rights, 7, sizeof rights);
-    for (unsigned i = 0; i < 60; i++)
+    wide = format > 1 && round / 4 % 2;
+    for (unsigned i = 0; i < (wide ? 800 : 60); i++)
         entry_random();
     if (format == 2)
         for (unsigned i = 0; i < 4; i++)
@@ -404,6 +411,51 @@ static void guest_new(unsigned round)
         fail("a good state");
 }
 
+/* Touches a page; returns how many misses that takes. */
+static unsigned touch(word address)
+{
+    unsigned misses = 0;
+    uint64_t frame;
+    for (; !hardware_access(address, 0, &frame); misses++) {
+        uint32_t before = vtlb.recycled;
+        vtlb.flushed = false;
+        if (misses > 2 || vtlb_miss(&vtlb, address, 0) != VTLB_DONE)
+            fail("page %lx of a sweep", (unsigned long)address);
+        if (vtlb.recycled != before && !vtlb.flushed)
+            fail("a table was given up, and the hardware's TLB is to keep what it has of it");
+    }
+    return misses;
+}
+
+/* A guest that uses more tables than there are: each new one costs one old one, and those that are used all the time stay. */
+static void sweep(void)
+{
+    enum { REGIONS = 200, PASSES = 3, HOT = 8, FIXED = 5 };
+    const unsigned room = VTLB_PAGES_MIN - FIXED;
+    guest_new(2);
+    vtlb_load(&vtlb, vtlb.cr0, vtlb.cr3, vtlb.cr4 & ~(word)(CR4_SMEP | CR4_SMAP), vtlb.efer);
+    memory[20][0] = (uint64_t)1 << 12 | 1;
+    for (unsigned i = 0; i < REGIONS; i++)
+        memory[1][i] = ENTRY_LARGE | 7;
+    if (vtlb_prepare(&vtlb) != VTLB_DONE)
+        fail("a good state");
+    uint32_t flushes = vtlb.flushes;
+    unsigned misses = 0;
+    for (unsigned i = 0; i < PASSES * REGIONS; i++)
+        misses += touch((word)(i % REGIONS) << 21);
+    if (misses != PASSES * REGIONS || vtlb.recycled != misses - room || vtlb.flushes != flushes)
+        fail("a sweep: %u misses, %u tables given up, %u flushes", misses, vtlb.recycled, vtlb.flushes - flushes);
+    vtlb_flush(&vtlb);
+    misses = 0;
+    for (unsigned i = 0; i < PASSES * REGIONS; i++) {
+        touch((word)(HOT + i % (REGIONS - HOT)) << 21);
+        for (unsigned j = 0; j < HOT; j++)
+            misses += touch((word)j << 21);
+    }
+    if (misses > 2 * HOT) /* once when they are new, perhaps once when the clock has gone round for the first time */
+        fail("a sweep with %u tables that are used all the time: %u misses of theirs", HOT, misses);
+}
+
 int main(int count, char **arguments)
 {
     seed = count > 1 ? strtoull(arguments[1], 0, 0) * 0x9e3779b97f4a7c15 | 1 : 0x2545f4914f6cdd1d;
@@ -412,7 +464,7 @@ int main(int count, char **arguments)
     for (unsigned round = 0; round < rounds; round++) {
         guest_new(round);
         for (unsigned i = 0; i < 300; i++, steps++) {
-            unsigned what = chance(40);
+            unsigned what = chance(wide ? 1000 : 40); /* so that the pool fills between two flushes */
             if (what == 0) {
                 entry_random();
                 guest_flushes();
@@ -425,11 +477,13 @@ int main(int count, char **arguments)
             else
                 access_random();
         }
+        recycled += vtlb.recycled;
     }
-    printf("# %lu steps: %lu accesses done, %lu of them at once, %lu faults, %lu for the monitor\n", steps, counts[VTLB_DONE],
-           cached, counts[VTLB_FAULT], counts[VTLB_MEMORY]);
-    if (!cached || !counts[VTLB_FAULT] || !counts[VTLB_MEMORY])
+    printf("# %lu steps: %lu accesses done, %lu of them at once, %lu faults, %lu for the monitor, %lu tables given up\n", steps,
+           counts[VTLB_DONE], cached, counts[VTLB_FAULT], counts[VTLB_MEMORY], recycled);
+    if (!cached || !counts[VTLB_FAULT] || !counts[VTLB_MEMORY] || !recycled)
         fail("something never happened");
+    sweep();
     printf("ok vTLB, %u bit\n", (unsigned)(8 * sizeof(word)));
     return 0;
 }

@@ -166,6 +166,7 @@ static void tests(const struct nova_hip *hip, unsigned cpu)
     test_control();
     test_transfer();
     test_special();
+    test_sweep();
     for (unsigned i = 0; i < nova_hip_cpus(hip); i++)
         if (i != cpu && nova_hip_cpu(hip, i)->flags & NOVA_CPU_ONLINE) {
             remark("guests of another CPU");

@@ -90,6 +90,7 @@ void test_modes(void);
 void test_control(void);
 void test_transfer(void);
 void test_special(void);
+void test_sweep(void);
 void test_garbage(unsigned rounds);
 
 #endif
