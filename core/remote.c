@@ -62,8 +62,8 @@ bool remote_help(struct cpu *cpu, struct ec *self, struct ec *busy)
     if (!end)
         return false; /* it is looked at again after the window */
     if (end->blocked) {
-        /* Not for ever: user space may have built a circle of calls. */
-        if (GLANCE(end->remote_ec) && sc->hops < HELP_HOPS) {
+        /* Not for ever: user space may have built a circle of calls. And not for one that is dead: it is about to leave the chain, which wakes who sleeps with it. */
+        if (GLANCE(end->remote_ec) && sc->hops < HELP_HOPS && !GLANCE(end->dead)) {
             sc->hops++; /* before it is on its way: then it is another CPU's */
             if (remote_follow(cpu, sc, end))
                 return false;

@@ -131,6 +131,7 @@ word make_handler(unsigned cpu, word pd, word oom_portal)
     if (oom_portal)
         delegate(ROOT_SELECTOR, ROOT_SELECTOR, nova_crd(NOVA_CRD_OBJ, oom_portal, 0, NOVA_PERM_ALL), 0, selector + 1);
     must(root_do(NOVA_CREATE_EC, 0, selector, pd, new_utcb() | cpu, 0x1000, EVENTS + 32 * cpu));
+    inspect_know(ec_of_selector(selector));
     return selector;
 }
 

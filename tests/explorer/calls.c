@@ -206,6 +206,123 @@ static void chain_portal_build(void)
     make_destroyer(portal[choose(3)]);
 }
 
+/* ---- calls of handlers to other CPUs, with several SCs behind them ---- */
+
+/* One call after the other, to different CPUs: who helps has gone to one of them when the next call begins. */
+static word serve_by_others(void)
+{
+    for (unsigned i = 0; i < CALLS; i++) {
+        word number = my_utcb()->mr[0], status = call_once(portal[1 + choose(handlers - 1)], 0);
+        if (status != NOVA_SUCCESS && !victim)
+            fail("a nested call ends with status %lu", status);
+        my_utcb()->items = nova_items(1, 0);
+        my_utcb()->mr[0] = number;
+    }
+    my_utcb()->mr[0]++;
+    return 0;
+}
+
+/* Until somebody raises the semaphore, or for a while. */
+static word serve_slowly(void)
+{
+    word number = my_utcb()->mr[0];
+    if (semaphore)
+        user_down(semaphore, 0, 0);
+    else
+        for (unsigned i = choose(6); i--;)
+            user_pause();
+    my_utcb()->items = nova_items(1, 0);
+    my_utcb()->mr[0] = number + 1;
+    return 0;
+}
+
+static word client_of_its(void)
+{
+    for (unsigned i = 0; i < 2; i++)
+        expect(call_once(portal[my_thread()->argument], 0), allowed | OK);
+    return 0;
+}
+
+/* To the one in the middle; the last one to the first. */
+static word serve_forward(void)
+{
+    bool last = my_argument(1) == 3;
+    word number = my_utcb()->mr[0], status = call_once(portal[last ? 0 : 1], 0);
+    if (status != NOVA_SUCCESS && !last)
+        fail("a nested call ends with status %lu", status);
+    my_utcb()->items = nova_items(1, 0);
+    my_utcb()->mr[0] = number + 1;
+    return 0;
+}
+
+static void add_handler(unsigned cpu, program function)
+{
+    handler[handlers] = make_handler(cpu, ROOT_SELECTOR, 0);
+    portal[handlers] = make_portal(ROOT_SELECTOR, handler[handlers], "handler", function, handlers);
+    handlers++;
+}
+
+static void helpers_build(void)
+{
+    unsigned cpu = choose(3);
+    make_handlers(0, 0, false);
+    allowed = 0;
+    semaphore = 0;
+    add_handler(cpu, serve_by_others);
+    add_handler((cpu + 1) % 3, serve_slowly);
+    add_handler((cpu + 2) % 3, serve_slowly);
+    for (unsigned i = 0; i < 4; i++)
+        make_thread("client", cpu, ROOT_SELECTOR, client_of_its, 0);
+}
+
+/* The handler in the middle dies while the last one of the chain waits for what its callers do only afterwards. */
+static void middle_build(void)
+{
+    unsigned cpu = choose(3);
+    make_handlers(0, 0, false);
+    allowed = ABT | TIM;
+    semaphore = make_semaphore(ROOT_SELECTOR, choose(2), 0);
+    add_handler(cpu, serve_by_others);
+    add_handler((cpu + 1) % 3, serve_slowly);
+    for (unsigned i = 0; i < 3; i++)
+        make_thread("client", choose(3), ROOT_SELECTOR, client_of_its, 0);
+    make_destroyer(handler[0]);
+}
+
+/* Handlers of two CPUs call the same one of the third, and one of them dies; another one waits for that. */
+static void shared_build(void)
+{
+    unsigned cpu = choose(3);
+    make_handlers(0, 0, false);
+    allowed = ABT | TIM;
+    semaphore = 0;
+    add_handler(cpu, serve_forward);
+    add_handler((cpu + 1) % 3, serve_slowly);
+    add_handler((cpu + 2) % 3, serve_forward);
+    add_handler(cpu, serve_forward);
+    for (unsigned i = 0; i < 6; i++)
+        make_thread("client", i % 3 ? cpu : (cpu + 2) % 3, ROOT_SELECTOR, client_of_its, i % 3 ? choose(2) * 3 : 2);
+    make_destroyer(handler[0]);
+}
+
+/* SCs go while they are on their way. */
+static word sc_destroyer(void)
+{
+    for (unsigned i = choose(8); i--;)
+        user_pause();
+    user_destroy(threads[my_thread()->argument].sc_selector);
+    return 0;
+}
+
+static void scs_build(void)
+{
+    make_handlers(3, serve, true);
+    allowed = 0;
+    make_clients(4, client);
+    for (unsigned i = 0; i < 3; i++)
+        make_thread("destroyer", choose(3), ROOT_SELECTOR, sc_destroyer, i);
+}
+
 /* ---- reply with a semaphore ---- */
 
 static bool clients_ended(void)
@@ -265,6 +382,10 @@ const struct scenario calls_scenarios[] = {
     {.name = "call-chain-callee-destroyed", .cpus = 3, .build = chain_callee_build},
     {.name = "call-chain-caller-destroyed", .cpus = 3, .build = chain_caller_build},
     {.name = "call-chain-portal-revoked", .cpus = 3, .build = chain_portal_build},
+    {.name = "call-helpers", .cpus = 3, .build = helpers_build},
+    {.name = "call-middle-destroyed", .cpus = 3, .build = middle_build},
+    {.name = "call-shared", .cpus = 3, .build = shared_build},
+    {.name = "call-scs-destroyed", .cpus = 3, .build = scs_build},
     {.name = "reply-semaphore", .cpus = 3, .build = later_build},
     {.name = "reply-semaphore-destroyed", .cpus = 3, .build = later_destroyed_build},
     {.name = 0},

@@ -162,6 +162,10 @@ extern word (*pager)(void);       /* plays the page fault handler; 0 = page faul
 /* ---- inspect.c ---- */
 
 void inspect_begin(void);
+void inspect_know(struct ec *ec);                   /* a handler that the scenario has made */
+void inspect_enter(unsigned cpu);                   /* before the CPU enters the kernel */
+void inspect_step(unsigned cpu);                    /* whenever it gives way or leaves */
+bool inspect_delicate(unsigned cpu);                /* it is at a place where others should have much time */
 void inspect_ended(void);                           /* nobody waits for ever; the log is as it should be */
 void inspect_cpu(unsigned cpu);                     /* what is true when a CPU has left the kernel */
 void inspect_queue(word selector);                  /* the waiters of a semaphore come and go in order */

@@ -48,12 +48,112 @@ void inspect_cpu(unsigned number)
     inspect_ready(number, cpu);
 }
 
+/* ---- who is dead, and who still does something for them ---- */
+
+enum { KNOWN_MAX = 32 };
+
+/* The first THREADS_MAX are those of threads, which may change. */
+static struct known {
+    struct ec *ec;
+    const struct ec *caller;
+    bool dead[CPUS_MAX]; /* when a CPU entered the kernel */
+} known[KNOWN_MAX];
+static unsigned known_count;
+
+static struct {
+    struct sc *sc;
+    const struct ec *carried;
+} known_sc[THREADS_MAX];
+
+void inspect_know(struct ec *ec)
+{
+    if (known_count == KNOWN_MAX)
+        fail("too many handlers");
+    known[known_count++] = (struct known){.ec = ec};
+}
+
+static void known_update(void)
+{
+    for (unsigned i = 0; i < thread_count; i++) {
+        struct object *object = threads[i].ec ? object_of(threads[i].sc_selector) : 0;
+        if (object && object_is(object, &sc_type))
+            known_sc[i].sc = CONTAINER(object, struct sc, object);
+        if (known_sc[i].sc && memory_freed(known_sc[i].sc))
+            known_sc[i].sc = 0;
+        known[i].ec = threads[i].ec;
+    }
+    for (unsigned i = THREADS_MAX; i < known_count; i++)
+        if (known[i].ec && memory_freed(known[i].ec))
+            known[i].ec = 0;
+}
+
+void inspect_enter(unsigned cpu)
+{
+    known_update();
+    for (unsigned i = 0; i < known_count; i++)
+        known[i].dead[cpu] = known[i].ec && known[i].ec->dead;
+}
+
+static bool was_dead(const struct ec *ec, unsigned cpu)
+{
+    for (unsigned i = 0; i < known_count; i++)
+        if (known[i].ec == ec)
+            return known[i].dead[cpu];
+    return false;
+}
+
+/* Who was dead before the CPU entered the kernel: no SC follows its call to another CPU, and no call of it enters a handler here. */
+void inspect_step(unsigned cpu)
+{
+    known_update();
+    for (unsigned i = 0; i < thread_count; i++) {
+        const struct sc *sc = known_sc[i].sc;
+        const struct ec *carried = sc && sc->state == SC_MOVING ? sc->carried : 0;
+        if (carried && carried != known_sc[i].carried && was_dead(carried, cpu))
+            fail("CPU %u: the SC of %s follows a call of somebody who was dead before", cpu, threads[i].name);
+        known_sc[i].carried = carried;
+    }
+    for (unsigned i = THREADS_MAX; i < known_count; i++) {
+        const struct ec *ec = known[i].ec, *caller = ec ? ec->caller : 0;
+        if (caller && caller != known[i].caller && ec->cpu->number == cpu && caller->cpu != ec->cpu && was_dead(caller, cpu))
+            fail("CPU %u: a call of somebody who was dead before enters a handler", cpu);
+        known[i].caller = caller;
+    }
+}
+
+/* An SC is between two CPUs, an EC is dead and nobody has been told, a thread is about to wait. */
+bool inspect_delicate(unsigned cpu)
+{
+    const struct cpu *self = cpu_core(cpu);
+    for (unsigned i = 0; i < thread_count; i++) {
+        const struct sc *sc = known_sc[i].sc;
+        if (sc && !memory_freed(sc) && sc->state == SC_MOVING && !sc->inbox.posted)
+            return true;
+    }
+    for (unsigned i = 0; i < known_count; i++) {
+        const struct ec *ec = known[i].ec;
+        if (!ec || memory_freed(ec))
+            continue;
+        if (ec->dead && !ec->inbox.posted && !ec->gone && ec->cpu != self)
+            return true;
+        if (ec == self->current && !ec->blocked && (ec->frame.arg[0] & 31) == (NOVA_SM_CTRL | NOVA_SM_DOWN << 4))
+            return true;
+    }
+    return false;
+}
+
 /* ---- wait queues ---- */
 
 static const struct ec *before[THREADS_MAX], *passed[THREADS_MAX];
 static unsigned waiting, passes;
 
-void inspect_begin(void) { waiting = passes = 0; }
+void inspect_begin(void)
+{
+    waiting = passes = 0;
+    known_count = THREADS_MAX;
+    memset(known, 0, sizeof known);
+    memset(known_sc, 0, sizeof known_sc);
+}
 
 static bool among(const struct ec *ec, const struct ec *const *list, unsigned count)
 {

@@ -2,11 +2,13 @@
 /*
  * Who goes next. A CPU that is in the kernel gives way at points: before atomic operations, in functions of hal/, and in every second schedule in all basic blocks of
  * core. Half of the schedules change at random points; the others give CPUs priorities and change them at few points only (as PCT does), which finds what needs
- * a long delay at one place. Interrupts are delivered, and time passes, when the source of choices says so.
+ * a long delay at one place; and in some, whatever else they are like, a CPU is held for long where it is delicate (inspect_delicate). Interrupts are delivered, and time passes, when the source of choices says so.
  */
 #include "explorer.h"
 
-enum { STEP_LIMIT = 400000, SPIN_LIMIT = 5000, CHANGES_MAX = 4, FAIR_STEPS = 200 };
+#include <string.h>
+
+enum { STEP_LIMIT = 400000, SPIN_LIMIT = 5000, CHANGES_MAX = 4, FAIR_STEPS = 200, HOLDS_MAX = 6, HOLD_BITS = 9 };
 
 unsigned long schedule_steps, schedule_points, schedule_length[2] = {2000, 10000};
 
@@ -17,6 +19,8 @@ static unsigned running, turn_mask;
 static int priority[CPUS_MAX], lowest;
 static unsigned long change[CHANGES_MAX + 1];
 static unsigned changes;
+static unsigned holds;                     /* that are left */
+static unsigned long held_until[CPUS_MAX]; /* step */
 
 uint64_t choose_u64(void)
 {
@@ -48,6 +52,8 @@ void schedule_begin(uint64_t seed, bool new_plain)
         priority[i] = priority[other];
         priority[other] = (int)i + 1;
     }
+    holds = chance(2) ? choose(HOLDS_MAX) : 0;
+    memset(held_until, 0, sizeof held_until);
     changes = choose(CHANGES_MAX);
     for (unsigned i = 0; i < changes; i++)
         change[i] = 1 + choose_u64() % (schedule_length[blocks] * 5 / 4 + 1);
@@ -58,13 +64,15 @@ static bool interrupted(unsigned cpu) { return cpu_signal_pending(cpu) || cpu_gs
 
 static bool runnable(unsigned cpu) { return cpu_inside(cpu) || !cpu_frame(cpu) || !cpu_idle(cpu) || interrupted(cpu); }
 
+static bool held(unsigned cpu) { return held_until[cpu] > schedule_steps; }
+
 /* The running one goes behind all others. */
 static void demote(unsigned cpu) { priority[cpu] = lowest--; }
 
 static bool preempted(void)
 {
     for (unsigned i = 0; i < boot_info.cpus; i++)
-        if (priority[i] > priority[running] && runnable(i))
+        if (priority[i] > priority[running] && runnable(i) && !held(i))
             return true;
     return false;
 }
@@ -80,7 +88,10 @@ static void point(const void *where, bool block)
     if (plain || (block && !blocks))
         return;
     schedule_points++;
-    if (priorities) {
+    if (holds && inspect_delicate(running) && chance(4)) {
+        holds--;
+        held_until[running] = schedule_steps + ((unsigned long)1 << choose(HOLD_BITS));
+    } else if (priorities) {
         bool now = false;
         for (unsigned i = 0; i < changes; i++)
             now |= change[i] == schedule_points;
@@ -106,6 +117,9 @@ static int pick(void)
 {
     unsigned can[CPUS_MAX], count = 0;
     for (unsigned i = 0; i < boot_info.cpus; i++)
+        if (runnable(i) && !held(i))
+            can[count++] = i;
+    for (unsigned i = 0; i < boot_info.cpus && !count; i++)
         if (runnable(i))
             can[count++] = i;
     if (!count)
@@ -158,13 +172,17 @@ static void step(unsigned cpu)
     static unsigned spins[CPUS_MAX];
     running = cpu;
     schedule_steps++;
-    if (!cpu_inside(cpu) && !begin(cpu))
-        return;
+    if (!cpu_inside(cpu)) {
+        inspect_enter(cpu);
+        if (!begin(cpu))
+            return;
+    }
     gave_way = false;
     armed = true;
     bool inside = cpu_step(cpu);
     armed = false;
     actor_watch();
+    inspect_step(cpu);
     bool spinning = (inside && !gave_way) || (!inside && !cpu_frame(cpu));
     if (spinning) {
         demote(cpu);

@@ -212,6 +212,34 @@ static void waiter_build(void)
     thread->expendable = true;
 }
 
+static word patient(void)
+{
+    for (unsigned i = 0; i < 2 * DOWNS; i++) {
+        user_down(semaphore, 0, chance(4) ? soon() : 0);
+        user_pause();
+    }
+    return 0;
+}
+
+/* Some of those who wait, or are about to, die; nobody who is gone stays in the queue. */
+static word one_destroyer(void)
+{
+    for (unsigned i = choose(4); i--;)
+        rest();
+    user_destroy(threads[my_thread()->argument].ec_selector);
+    return 0;
+}
+
+static void waiters_build(void)
+{
+    begin();
+    for (unsigned i = 0; i < 4; i++)
+        make_thread("mortal", i % 2, ROOT_SELECTOR, patient, 0)->expendable = true;
+    make_uppers(choose(4));
+    for (unsigned i = 0; i < 4; i++)
+        make_thread("destroyer", 2, ROOT_SELECTOR, one_destroyer, i);
+}
+
 static void make_signals(void)
 {
     begin();
@@ -272,6 +300,7 @@ const struct scenario semaphores_scenarios[] = {
     {.name = "semaphore-zero", .cpus = 3, .build = zero_build, .inspect = inspect, .end = not_too_many},
     {.name = "semaphore-destroyed", .cpus = 3, .build = destroyed_build, .inspect = inspect},
     {.name = "semaphore-waiter-destroyed", .cpus = 3, .build = waiter_build, .inspect = inspect, .end = one_lost},
+    {.name = "semaphore-waiters-destroyed", .cpus = 3, .build = waiters_build, .inspect = inspect},
     {.name = "signals", .cpus = 3, .build = make_signals, .end = all_signals},
     {.name = "signals-one-destroyed", .cpus = 3, .build = signal_destroyed_build, .end = all_signals},
     {.name = "signals-target-destroyed", .cpus = 3, .build = target_destroyed_build},
