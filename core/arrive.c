@@ -80,11 +80,17 @@ bool ec_leave(struct cpu *cpu, struct ec *ec)
     return true;
 }
 
+/* Another CPU may have asked to wake it. */
+static void ec_hear(struct cpu *cpu, struct ec *ec)
+{
+    if (__atomic_exchange_n(&ec->woken, false, __ATOMIC_ACQ_REL))
+        ec_unblock(cpu, ec);
+}
+
 void ec_arrive(struct cpu *cpu, struct inbox_item *item)
 {
     struct ec *ec = CONTAINER(item, struct ec, inbox);
-    if (__atomic_exchange_n(&ec->woken, false, __ATOMIC_ACQ_REL))
-        ec_unblock(cpu, ec);
+    ec_hear(cpu, ec);
     remote_look_after(cpu, ec);
     if (__atomic_load_n(&ec->dead, __ATOMIC_ACQUIRE) && !ec_leave(cpu, ec))
         inbox_again(cpu, item);
@@ -100,6 +106,8 @@ void sc_arrive(struct cpu *cpu, struct inbox_item *item)
     }
     if (sc->state == SC_MOVING && sc->carried)
         list_append(&sc->start->visitors, &sc->visit);
+    else if (sc->state == SC_MOVING)
+        ec_hear(cpu, sc->ec);
     schedule_arrive(cpu, sc);
 }
 

@@ -124,11 +124,11 @@ static inline void cpu_time_gone(struct cpu *cpu, uint64_t *field, uint64_t tick
     spin_unlock(&cpu->gone_lock);
 }
 
-/* Leaves work for another CPU and makes it look soon. */
+/* Leaves work for another CPU and makes it look soon. As long as there is something that it has not taken, a signal is on its way. */
 static inline void cpu_post(struct cpu *to, uint32_t bits)
 {
-    __atomic_fetch_or(&to->posted, bits, __ATOMIC_SEQ_CST);
-    cpu_signal(to->number);
+    if (!__atomic_fetch_or(&to->posted, bits, __ATOMIC_SEQ_CST))
+        cpu_signal(to->number);
 }
 
 #endif

@@ -85,7 +85,7 @@ struct ec {
     struct cpu *cpu;
     struct list sleepers; /* SCs that wait until it is unblocked */
     struct inbox_item inbox;
-    bool woken; /* inbox: to be unblocked */
+    bool woken; /* inbox, or its own SC's: to be unblocked */
 
     uint32_t event; /* TODO_EVENT: its number, and what the portal gets as qual[] */
     word event_base;

@@ -43,6 +43,7 @@ void inbox_deliver(struct cpu *cpu)
             item = CONTAINER(cpu->inbox.next, struct inbox_item, link);
             list_remove(&item->link);
         }
+        bool more = !list_empty(&cpu->inbox);
         spin_unlock(&cpu->inbox_lock);
         if (!item)
             return;
@@ -50,6 +51,8 @@ void inbox_deliver(struct cpu *cpu)
         __atomic_exchange_n(&item->posted, 0, __ATOMIC_ACQ_REL);
         item->deliver(cpu, item);
         object_unref(cpu, object);
+        if (!more)
+            return; /* who has posted something since then has said so */
     } while (cpu_work(cpu, DELIVER_WORK));
     cpu->pending |= PENDING_INBOX | PENDING_WINDOW;
 }

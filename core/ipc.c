@@ -162,6 +162,7 @@ void ipc_reply(struct cpu *cpu, struct ec *ec, struct semaphore *semaphore)
 /* One look at the SC that has the CPU; false = it has nothing to run here, and another one is to be looked at. */
 static bool resolve_once(struct cpu *cpu)
 {
+    cpu->pending &= ~(uint32_t)PENDING_CHECK;
     if (cpu->pending & PENDING_SCHEDULE) {
         cpu->pending &= ~(uint32_t)PENDING_SCHEDULE;
         schedule_pick(cpu);

@@ -35,11 +35,10 @@ static bool attend(struct cpu *cpu)
     cpu->pending |= __atomic_exchange_n(&cpu->posted, 0, __ATOMIC_SEQ_CST);
     if (cpu->pending & (PENDING_FLUSH | PENDING_SETTLE | PENDING_INBOX | PENDING_STIRRED))
         attend_others(cpu);
-    if (cpu->pending & (PENDING_SCHEDULE | PENDING_CHECK)) {
-        cpu->pending &= ~(uint32_t)PENDING_CHECK;
+    if (cpu->pending & (PENDING_SCHEDULE | PENDING_CHECK))
         ipc_resolve(cpu);
-    }
-    arrive_settle(cpu);
+    if (!list_empty(&cpu->dropped))
+        arrive_settle(cpu);
     bool window = cpu->pending & (PENDING_SETTLE | PENDING_WINDOW);
     cpu->pending &= ~(uint32_t)(PENDING_FLUSH | PENDING_WINDOW);
     return !window;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * An SC on the move (SC_MOVING) belongs to nobody but its inbox item; it is posted only after this CPU has stopped using it. The caller is woken through its own
- * inbox item: it and its SC arrive in any order.
+ * An SC on the move (SC_MOVING) belongs to nobody but its inbox item; it is posted only after this CPU has stopped using it. The caller is woken by its own SC when that
+ * comes home, or through its own inbox item: then it and its SC arrive in any order.
  */
 #include "core/remote.h"
 
@@ -21,14 +21,15 @@ unsigned remote_call(struct cpu *cpu, struct ec *ec, struct portal *portal)
     return OUTCOME_NONE;
 }
 
-/* Takes an SC off this CPU, wherever it is, and sends it to another one. */
-static void sc_send(struct cpu *cpu, struct sc *sc, struct cpu *to)
+/* Takes an SC off this CPU, wherever it is, and sends it to another one. False = it has died: schedule has dropped it. */
+static bool sc_send(struct cpu *cpu, struct sc *sc, struct cpu *to)
 {
     if (!schedule_remove(cpu, sc, SC_MOVING))
-        return; /* it has died: schedule has dropped it */
+        return false;
     sc->visits = sc->carried != 0;
     POKE(sc->cpu, to);
     inbox_post(cpu, to, &sc->inbox);
+    return true;
 }
 
 void remote_forget(struct cpu *cpu, struct sc *sc)
@@ -80,20 +81,19 @@ bool remote_help(struct cpu *cpu, struct ec *self, struct ec *busy)
     return true;
 }
 
-/* Where its own EC is, it looks again what there is to run. */
-static void sc_go_home(struct cpu *cpu, struct sc *sc)
+/* Where its own EC is, it looks again what there is to run. False = it does not get there any more. */
+static bool sc_go_home(struct cpu *cpu, struct sc *sc)
 {
     remote_forget(cpu, sc);
     sc->hops = 0;
-    if (sc->ec->cpu != cpu) {
-        sc_send(cpu, sc, sc->ec->cpu);
-        return;
-    }
+    if (sc->ec->cpu != cpu)
+        return sc_send(cpu, sc, sc->ec->cpu);
     schedule_visits(cpu, sc, false);
     if (sc->state == SC_ASLEEP && schedule_remove(cpu, sc, SC_NEW))
         schedule_ready(cpu, sc);
     else
         cpu->pending |= PENDING_CHECK;
+    return true;
 }
 
 /* The call that the visitor carries is over, or it is wanted back. */
@@ -131,16 +131,8 @@ static void visitors_look(struct cpu *cpu, struct ec *ec)
 /* All SCs go home whose visits to ec are over. */
 static void visitors_go_home(struct cpu *cpu, struct ec *ec)
 {
-    struct list *first = ec->visitors.next;
-    if (first == &ec->visitors)
+    if (list_empty(&ec->visitors))
         return;
-    if (first->next == &ec->visitors && first != &ec->swept && !ec->sweeping) {
-        /* One alone, as a rule: its own SC has brought the call. */
-        struct sc *sc = CONTAINER(first, struct sc, visit);
-        if (visit_over(ec, sc->carried))
-            sc_go_home(cpu, sc);
-        return;
-    }
     list_remove(&ec->swept);
     list_append(&ec->visitors, &ec->swept);
     visitors_look(cpu, ec);
@@ -153,9 +145,25 @@ static void remote_close(struct cpu *cpu, struct ec *caller)
     object_drop(cpu, &caller->remote_portal);
 }
 
+/* As a rule it has one visitor, the caller's own SC that has brought the call. */
+static bool visitor_alone(const struct ec *ec, const struct ec *caller)
+{
+    const struct list *first = ec->visitors.next;
+    const struct sc *sc = CONTAINER(first, const struct sc, visit);
+    return first != &ec->visitors && first->next == &ec->visitors && first != &ec->swept && sc->carried == caller &&
+           sc->ec == caller;
+}
+
 static void remote_over(struct cpu *cpu, struct ec *ec, struct ec *caller)
 {
     remote_close(cpu, caller);
+    if (__builtin_expect(visitor_alone(ec, caller), 1)) {
+        /* It takes the word along (sc_arrive). */
+        __atomic_store_n(&caller->woken, true, __ATOMIC_RELEASE);
+        if (!sc_go_home(cpu, CONTAINER(ec->visitors.next, struct sc, visit)))
+            inbox_post(cpu, caller->cpu, &caller->inbox);
+        return;
+    }
     ec_wake(cpu, caller);
     visitors_go_home(cpu, ec);
 }

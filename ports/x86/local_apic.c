@@ -142,10 +142,11 @@ static void send(uint32_t apic_id, uint32_t command)
         wrmsr(MSR_X2APIC + APIC_ICR / 16, (uint64_t)apic_id << 32 | command);
         return;
     }
-    while (local_apic_read(APIC_ICR) & ICR_PENDING)
+    volatile uint8_t *base = registers;
+    while (mmio_read32(base + APIC_ICR) & ICR_PENDING)
         cpu_pause();
-    local_apic_write(APIC_ICR_HIGH, apic_id << 24);
-    local_apic_write(APIC_ICR, command);
+    mmio_write32(base + APIC_ICR_HIGH, apic_id << 24);
+    mmio_write32(base + APIC_ICR, command);
 }
 
 void local_apic_send(uint32_t apic_id, unsigned vector) { send(apic_id, ICR_ASSERT | vector); }
