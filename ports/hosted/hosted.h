@@ -195,6 +195,9 @@ struct guest_field {
 };
 extern const struct guest_field guest_fields[];
 
+/* Those that have been started and not stopped. */
+unsigned guests_alive(void);
+
 /* For cpu.c: it runs on this CPU now; returns the address space that has to be active. */
 struct mmu *guest_resume(const struct frame *frame);
 extern bool hosted_guests;

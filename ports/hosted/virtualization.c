@@ -79,6 +79,10 @@ static struct guest *guest_here(const struct frame *frame)
 
 struct nova_state *guest_state(const struct frame *frame) { return &guest_of(frame)->state; }
 
+static unsigned alive;
+
+unsigned guests_alive(void) { return __atomic_load_n(&alive, __ATOMIC_RELAXED); }
+
 struct mmu *guest_resume(const struct frame *frame)
 {
     struct guest *guest = guest_here(frame);
@@ -93,6 +97,7 @@ static void start(struct frame *frame, void *area, struct mmu *mmu)
         if (((word *)area)[i] || (uintptr_t)area % PAGE_SIZE)
             contract_broken("the area %p of a virtual CPU is not zeroed pages", area);
     machine_point();
+    __atomic_add_fetch(&alive, 1, __ATOMIC_RELAXED);
     guest->frame = frame;
     guest->mmu = mmu;
     guest->state.xcr0 = 1;
@@ -104,6 +109,7 @@ static void stop(struct frame *frame)
 {
     machine_point();
     guest_here(frame)->stopped = true;
+    __atomic_sub_fetch(&alive, 1, __ATOMIC_RELAXED);
 }
 
 static void save(struct frame *frame, struct nova_state *state, word mtd, unsigned event)

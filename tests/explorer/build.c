@@ -350,6 +350,8 @@ void scenario_clear(void)
         machine_advance(10000000);
         settle();
     }
+    if (guests_alive())
+        fail("a guest has not been stopped although everything is destroyed");
     for (unsigned cpu = 1; cpu < boot_info.cpus; cpu++)
         if (!cpu_idle(cpu))
             fail("CPU %u runs %s although everything is destroyed", cpu, actor_name(cpu_frame(cpu)));

@@ -26,7 +26,8 @@ static struct shadow {
     struct frame frame;
     uint8_t fpu;
     bool known;
-    word mtd[3]; /* of the portals: A, B, recall */
+    unsigned answers; /* to A and B */
+    word mtd[3];      /* of the portals: A, B, recall */
 } shadow[THREADS_MAX];
 
 static word random_mtd(void) { return choose_u64() >> 20 & (chance(2) ? 0x7ffffff : GPR | NOVA_MTD_IP) & ~(word)NOVA_MTD_TSC; }
@@ -115,7 +116,10 @@ static word guest(void)
     for (unsigned i = 0; i < EXITS; i++) {
         registers_change(s);
         s->state.qual[1] = i;
+        unsigned answers = s->answers;
         guest_event(chance(2) ? EVENT_A : EVENT_B, i);
+        if (s->answers != answers + 1)
+            fail("%s goes on without an answer", my_thread()->name);
         registers_check(s);
         if (chance(2)) {
             user_pause();
@@ -149,6 +153,7 @@ static word answer(unsigned event, unsigned which)
     if (ec && !ec->dead)
         state_change(s, &utcb->state, guest_state(&ec->frame)->ip);
     utcb->items = nova_items(choose(100), 0);
+    s->answers += event != NOVA_VM_RECALL;
     return chance(6) ? semaphore : 0;
 }
 
@@ -292,6 +297,7 @@ static void recall_build(void)
     begin(ROOT_SELECTOR);
     add_guest("guest A", anywhere(), running_guest);
     add_guest("guest B", anywhere(), running_guest);
+    threads[0].priority = threads[1].priority = 1; /* neither keeps the other from running */
     add_waker();
     make_thread("recaller", anywhere(), ROOT_SELECTOR, recaller, 1);
 }

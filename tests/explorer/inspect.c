@@ -121,7 +121,18 @@ void inspect_step(unsigned cpu)
     }
 }
 
-/* An SC is between two CPUs, an EC is dead and nobody has been told, a thread is about to wait. */
+/* The thread is about to wait, or looks somebody up who may be moving. */
+static bool hypercall_delicate(const struct ec *ec)
+{
+    switch (ec->frame.arg[0] & 0xff) {
+    case NOVA_SM_CTRL | NOVA_SM_DOWN << 4:
+    case NOVA_EC_CTRL | NOVA_EC_TIME << 4:
+    case NOVA_SC_CTRL: return true;
+    default: return false;
+    }
+}
+
+/* Also: an SC is between two CPUs, an EC is dead and nobody has been told. */
 bool inspect_delicate(unsigned cpu)
 {
     const struct cpu *self = cpu_core(cpu);
@@ -136,7 +147,7 @@ bool inspect_delicate(unsigned cpu)
             continue;
         if (ec->dead && !ec->inbox.posted && !ec->gone && ec->cpu != self)
             return true;
-        if (ec == self->current && !ec->blocked && (ec->frame.arg[0] & 31) == (NOVA_SM_CTRL | NOVA_SM_DOWN << 4))
+        if (ec == self->current && !ec->blocked && hypercall_delicate(ec))
             return true;
     }
     return false;

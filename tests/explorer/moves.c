@@ -5,7 +5,7 @@
  */
 #include "scenarios.h"
 
-enum { EXCEPTION = 3, NAME = 8, ROUNDS = 4, MOVERS = 2 };
+enum { EXCEPTION = 3, NAME = 8, ROUNDS = 4, MOVERS = 2, NOWHERE = 0x7000 };
 
 static const uint8_t events[] = {EXCEPTION, NOVA_EVENT_RECALL};
 static word handler[CPUS_MAX], called[CPUS_MAX], portal[THREADS_MAX][CPUS_MAX][2];
@@ -35,7 +35,8 @@ static void bind(const struct thread *thread, unsigned cpu)
     put(thread->pd, thread->events + HAL_PAGE_FAULT, EVENTS + 32 * cpu + HAL_PAGE_FAULT);
 }
 
-static void move(struct thread *thread)
+/* False = the thread stays where it is. */
+static bool move(struct thread *thread)
 {
     unsigned to = anywhere(), number = (unsigned)(thread - threads), mine = ++begun[number];
     struct object *before = object_of(thread->ec_selector);
@@ -47,22 +48,24 @@ static void move(struct thread *thread)
         /* Unless it has been in its next event meanwhile. */
         if (!victim && begun[number] == mine && (!now || &now->object == before || now->cpu->number != to))
             fail("%s has moved, but its selector names another EC", thread->name);
-        return;
+        return true;
     }
     if (!victim && status != NOVA_QUO_OOM)
         fail("migrate ends with status %lu", status);
     bind(thread, my_cpu());
+    return false;
 }
 
 /* If it has moved, the reply means nothing. */
 static word event(bool move_it)
 {
     struct thread *thread = &threads[my_argument(1)];
-    if (move_it)
-        move(thread);
+    bool gone = move_it && move(thread);
     struct nova_utcb *utcb = my_utcb();
-    utcb->items = nova_items(8, 0);
-    utcb->state.mtd = 0;
+    utcb->items = nova_items(8, gone);
+    utcb->state.mtd = gone ? NOVA_MTD_IP | NOVA_MTD_GPR_ACDB : 0;
+    *nova_item(utcb, 0) =
+        (struct nova_item){nova_crd(NOVA_CRD_MEM, PAGE, 0, NOVA_PERM_ALL), nova_control(NOVA_ITEM_DELEGATE, NOWHERE)};
     return chance(8) ? semaphore : 0;
 }
 
@@ -173,6 +176,20 @@ static word meddler(void)
     return 0;
 }
 
+static word looker(void)
+{
+    for (unsigned i = 0; i < 12; i++) {
+        const struct thread *thread = &threads[choose(MOVERS)];
+        if (!thread->started)
+            user_pause();
+        else if (chance(2))
+            expect(user_hypercall(NOVA_EC_CTRL, NOVA_EC_TIME, thread->ec_selector, 0, 0, 0, 0), OK);
+        else
+            expect(user_hypercall(NOVA_SC_CTRL, 0, thread->sc_selector, 0, 0, 0, 0), OK);
+    }
+    return 0;
+}
+
 static word waker(void)
 {
     for (;;) {
@@ -248,10 +265,19 @@ static void plain_build(void)
     make_thread("meddler B", anywhere(), ROOT_SELECTOR, meddler, 1);
 }
 
+static void names_build(void)
+{
+    begin(ROOT_SELECTOR);
+    add_movers(mover);
+    make_thread("looker A", anywhere(), ROOT_SELECTOR, looker, 1);
+    make_thread("looker B", anywhere(), ROOT_SELECTOR, looker, 1);
+}
+
 static void recall_build(void)
 {
     begin(ROOT_SELECTOR);
     add_movers(recalled_mover);
+    threads[0].priority = threads[1].priority = 1; /* neither keeps the other from running */
     make_thread("recaller", anywhere(), ROOT_SELECTOR, recaller, 1);
 }
 
@@ -273,8 +299,11 @@ static void short_build(void)
     leave_quota(pd, choose(2));
 }
 
+/* And nothing comes of what a handler replies when its thread has moved. */
 static void nothing_lost(void)
 {
+    if (mmu_rights(&CONTAINER(object_of(pd), struct pd, object)->mmu, MMU_HOST, NOWHERE, 0, 0))
+        fail("a reply to a thread that has moved maps memory");
     word left = semaphore_of(semaphore)->counter;
     if (taken + left > ups)
         fail("%u ups, but %u downs and %lu left", ups, taken, left);
@@ -282,6 +311,7 @@ static void nothing_lost(void)
 
 const struct scenario moves_scenarios[] = {
     {.name = "move", .cpus = 3, .build = plain_build, .end = nothing_lost},
+    {.name = "move-names", .cpus = 3, .build = names_build, .end = nothing_lost},
     {.name = "move-recall", .cpus = 3, .build = recall_build, .end = nothing_lost},
     {.name = "move-destroyed", .cpus = 3, .kills = true, .build = destroyed_build},
     {.name = "move-memory-short", .cpus = 3, .build = short_build, .end = nothing_lost},

@@ -156,6 +156,8 @@ static void check_back(const struct round_base *base, unsigned long long round)
     for (unsigned cpu = 1; cpu < CPUS; cpu++)
         if (!cpu_idle(cpu))
             random_fail("a CPU is not idle although everything was destroyed");
+    if (guests_alive())
+        random_fail("a guest has not been stopped although everything was destroyed");
     if (!threads && tlb_stale())
         random_fail("a CPU holds stale translations");
     if (now.used == base->used && now.limit == base->limit && now.pages == base->pages)
