@@ -29,6 +29,9 @@ enum ec_todo {
 /* Where 'blocked' is in struct ec's 'unfinished': bits. */
 enum { UNFINISHED_BLOCKED = 24 };
 
+/* 'busy' and 'in_event' in its 'involved'. */
+enum { EC_BUSY = 0xff, EC_IN_EVENT = 1 << 16 };
+
 /* What a blocked EC waits for: decides how it goes on. */
 enum ec_wait {
     WAIT_NOTHING,    /* it is not blocked */
@@ -125,6 +128,7 @@ struct ec {
 
 /* ec_moved_type: of a thread that has moved on; what still names it names nothing that a hypercall could use. */
 _Static_assert(offsetof(struct ec, blocked) - offsetof(struct ec, unfinished) == UNFINISHED_BLOCKED / 8, "the last byte");
+_Static_assert(offsetof(struct ec, in_event) - offsetof(struct ec, involved) == 2, "the third byte");
 
 extern const struct object_type ec_type, ec_moved_type;
 
@@ -191,6 +195,13 @@ static inline void oom_end(struct ec *ec, bool failed)
     ec->todo = TODO_HYPERCALL;
 }
 
+/* Untyped words of the message of an event. */
+static inline unsigned event_words(word mtd)
+{
+    enum { STATE_WORDS = (offsetof(struct nova_utcb, state.fpu) - offsetof(struct nova_utcb, state)) / sizeof(word) };
+    return __builtin_expect_with_probability(mtd & NOVA_MTD_FPU, 0, 1) ? NOVA_UTCB_WORDS : STATE_WORDS;
+}
+
 /* Delivers the state of a virtual CPU as event 'event' does. On its CPU. */
 static inline void vcpu_state_save(struct ec *ec, struct nova_state *state, word mtd, unsigned event)
 {
@@ -203,9 +214,8 @@ static inline void vcpu_state_save(struct ec *ec, struct nova_state *state, word
 /* Whether who waits for the reply to a call waits for more than a plain call on its CPU, or has more to do then than to return from it. */
 static inline bool ec_waits_specially(const struct ec *ec)
 {
-    enum { BUSY_ALONE = 0xff };
-    return sizeof(word) == sizeof ec->condition ? GLANCE(ec->condition) > BUSY_ALONE
-                                                : GLANCE(ec->involved) > BUSY_ALONE || GLANCE(ec->unfinished);
+    return sizeof(word) == sizeof ec->condition ? GLANCE(ec->condition) > EC_BUSY
+                                                : GLANCE(ec->involved) > EC_BUSY || GLANCE(ec->unfinished);
 }
 
 /*

@@ -10,21 +10,20 @@
 static const word thread_mtd = NOVA_MTD_GPR_ACDB | NOVA_MTD_GPR_BSD | NOVA_MTD_SP | NOVA_MTD_IP | NOVA_MTD_FLAGS | NOVA_MTD_QUAL |
                                NOVA_MTD_GPR_R8_R15 | NOVA_MTD_FPU;
 
-enum { STATE_WORDS = (offsetof(struct nova_utcb, state.fpu) - offsetof(struct nova_utcb, state)) / sizeof(word) };
-
 /* The handler is idle and on this CPU. */
 static inline void event_enter(struct cpu *cpu, struct ec *ec, struct portal *portal)
 {
     struct ec *handler = portal->ec;
     word mtd = portal->mtd;
-    if (ec->kind == EC_VCPU)
+    if (ec->kind == EC_VCPU) {
+        cpu_set_add(ec->pd->cpus, cpu->number); /* its guest is about to run here, perhaps with another space than its own */
         vcpu_state_save(ec, &handler->utcb->state, mtd, ec->event);
-    else {
+    } else {
         mtd &= thread_mtd;
         frame_state_save(&ec->frame, &handler->utcb->state, mtd, ec->event_error, ec->event_address);
         handler->utcb->state.mtd = mtd;
     }
-    handler->utcb->items = nova_items(mtd & NOVA_MTD_FPU ? NOVA_UTCB_WORDS : STATE_WORDS, 0);
+    handler->utcb->items = nova_items(event_words(mtd), 0);
     ec->todo = TODO_NONE;
     POKE(ec->in_event, true);
     ec->callee = handler;

@@ -4,6 +4,7 @@
  * one thing is not common, 0 is returned and kernel_hypercall does it all, with the same result. What other CPUs have left for this one does not have to be looked at:
  * they signal it, so it enters again at once; and between two entries cpu->pending is 0.
  */
+#include "core/fast_event.h"
 #include "core/ipc.h"
 #include "core/lib/assert.h"
 #include "core/resume.h"
@@ -75,12 +76,12 @@ static __attribute__((noinline)) struct frame *call_rest(struct portal *portal, 
     return rest(cpu, ec, callee, items);
 }
 
-static __attribute__((noinline)) struct frame *reply_rest(struct ec *caller, struct cpu *cpu)
+static __attribute__((noinline)) struct frame *reply_rest(struct cpu *cpu)
 {
-    struct ec *ec = cpu->current;
+    struct ec *ec = cpu->current, *caller = ec->caller;
     word items = message_words(ec);
     if (!rest_possible(ec, caller, items))
-        return 0;
+        return frame_marked(0);
     fast_return(cpu, ec, caller);
     return rest(cpu, ec, caller, items);
 }
@@ -112,13 +113,15 @@ struct frame *kernel_reply(struct cpu *cpu)
 {
     /* Only a local EC has a caller. One of another CPU is blocked. */
     struct ec *ec = cpu->current, *caller = ec->caller;
-    if (__builtin_expect(!caller || ec_waits_specially(caller) || cpu->helping, 0))
-        return 0;
+    if (__builtin_expect(!caller, 0))
+        return frame_marked(0);
+    if (__builtin_expect(ec_waits_specially(caller) || cpu->helping, 0))
+        return fast_event_reply(cpu);
     ASSERT(caller->cpu == cpu);
     if (__builtin_expect(message_words(ec) | ec->frame.special | caller->frame.special, 0)) {
         word items = message_words(ec);
         if (ec->frame.special | caller->frame.special || items > NOVA_UTCB_WORDS || ec->pd != caller->pd)
-            return reply_rest(caller, cpu);
+            return reply_rest(cpu);
         fast_return(cpu, ec, caller);
         return fast_message(ec, caller, items);
     }

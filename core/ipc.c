@@ -87,12 +87,10 @@ static unsigned event_reply(struct ec *ec, struct ec *caller)
     return NOVA_SUCCESS;
 }
 
-/* What the reply brings; a handler of an OOM portal brings nothing. */
-static unsigned reply_copy(struct ec *ec, struct ec *caller)
+/* What the reply to a call brings. */
+static unsigned call_reply(struct ec *ec, struct ec *caller)
 {
-    if (caller->oom_reason || caller->successor)
-        return NOVA_SUCCESS;
-    return caller->in_event ? event_reply(ec, caller) : GLANCE(caller->dead) ? NOVA_COM_ABT : message_copy(ec, caller, ec);
+    return GLANCE(caller->dead) ? NOVA_COM_ABT : message_copy(ec, caller, ec);
 }
 
 /* The caller of this CPU goes on, or sleeps on the semaphore first. */
@@ -138,7 +136,20 @@ void ipc_reply(struct cpu *cpu, struct ec *ec, struct semaphore *semaphore)
         return;
     }
     struct ec *caller = ec->caller;
-    unsigned status = caller ? reply_copy(ec, caller) : NOVA_SUCCESS;
+    unsigned status = NOVA_SUCCESS;
+    if (caller && !caller->oom_reason && !caller->successor) /* otherwise it brings nothing */
+        status = caller->in_event ? event_reply(ec, caller) : call_reply(ec, caller);
+    if (caller && (GLANCE(caller->involved) & ~(uint32_t)EC_BUSY) == EC_IN_EVENT && status == NOVA_SUCCESS && !caller->successor &&
+        !semaphore && !cpu->helping && !transfer_begun(&ec->moved)) {
+        /* All that the rest comes to for most events. */
+        ec->caller = 0;
+        POKE(ec->busy, false);
+        caller->callee = 0;
+        cpu->walking = false;
+        POKE(caller->in_event, false);
+        POKE(cpu->current, caller);
+        return;
+    }
     if (__builtin_expect(status == TRANSFER_AGAIN, 0)) {
         hypercall_again(cpu, ec);
         return;

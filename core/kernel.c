@@ -84,6 +84,9 @@ static __attribute__((noinline)) void resume_about_idle(struct cpu *cpu, struct 
     cpu->idle_seen = idle;
 }
 
+/* The idle EC and guests need no space of their own: the last one stays until somebody else comes, or until it dies. */
+static inline bool ec_without_space(const struct ec *ec) { return ec->kind == EC_IDLE || ec->kind == EC_VCPU; }
+
 /* Another EC's frame is resumed: time is charged, registers and address space follow. */
 static inline struct frame *switch_to(struct cpu *cpu, struct ec *ec)
 {
@@ -100,8 +103,7 @@ static inline struct frame *switch_to(struct cpu *cpu, struct ec *ec)
         virtualization->pause(&ec->frame, cpu->sc->waited);
         cpu->sc->waited = 0;
     }
-    /* The idle EC needs no space of its own: the last one stays until somebody else comes, or until it dies. */
-    if (ec->pd != cpu->space && ec->kind != EC_IDLE)
+    if (ec->pd != cpu->space && !ec_without_space(ec))
         space_enter(cpu, ec->pd);
     return &ec->frame;
 }
@@ -130,7 +132,7 @@ static __attribute__((noinline)) struct frame *leave_slowly(struct cpu *cpu)
             return &ec->frame;
         }
         /* Nothing of this entry is needed any more. What is freed may belong to a PD whose space is still loaded. */
-        if (__atomic_load_n(&cpu->space->dying, __ATOMIC_RELAXED) && ec->kind == EC_IDLE)
+        if (__atomic_load_n(&cpu->space->dying, __ATOMIC_RELAXED) && ec_without_space(ec))
             space_enter(cpu, ec->pd);
         cpu->pending = 0;
         reclaim_poll(cpu);

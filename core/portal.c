@@ -41,7 +41,7 @@ struct portal *portal_create(struct pd *payer, struct ec *ec, word mtd, word ip)
         return 0;
     object_init(&portal->object, &portal_type, payer);
     portal->ec = ec;
-    portal->mtd = (uint32_t)mtd;
+    portal->mtd = (uint32_t)(mtd & VCPU_MTD); /* threads have some of them */
     portal->ip = ip;
     return portal;
 }

@@ -35,6 +35,9 @@ struct frame {
     void *fpu;      /* state area of fpu_size() bytes, 64-byte aligned, set by core when the EC is made; 0 = no FPU for this EC */
 };
 
+/* A frame that needs more than a fast return, as the result of a function that may also return one that does not (hal/upcall.h). */
+static inline struct frame *frame_marked(struct frame *frame) { return (struct frame *)((char *)frame + 1); }
+
 /*
  * Prepares the frame of a new thread: all registers zero, flags as the port's user mode needs them (interrupts on), resume = RESUME_FULL.
  * Caller: ec creation, any CPU. sp, ip: user addresses, unchecked here. frame->fpu stays as it is; its area is made valid with fpu_init.

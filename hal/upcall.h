@@ -26,7 +26,8 @@ struct frame *kernel_hypercall(struct cpu *cpu);
  *
  * kernel_call (hypercall 0), kernel_reply (ARG_1 = 1, no semaphore): the registers are saved as for kernel_hypercall. Result: the frame to
  * resume, which needs nothing but a fast return (its resume is RESUME_HYPERCALL, its IP and flags are such as a hypercall or a new portal handler has them; a
- * port that cannot return fast to what a thread entered with says RESUME_FULL at the entry); or 0: nothing has changed, the port calls kernel_hypercall.
+ * port that cannot return fast to what a thread entered with says RESUME_FULL at the entry); or 0: nothing has changed, the port calls kernel_hypercall. The result
+ * of kernel_reply is odd if it is more than that: frame_marked(0): nothing has changed; of a frame: that one is to be resumed in its own way.
  *
  * kernel_up, kernel_down (found = the result of kernel_quick_up, kernel_quick_down): as kernel_call, but the frame that results may need any kind of return.
  *
@@ -55,6 +56,12 @@ struct frame *kernel_exception(struct cpu *cpu, unsigned vector, word error, wor
  * otherwise 0. What else the exit left is given by the port when core saves the state.
  */
 struct frame *kernel_vcpu_exit(struct cpu *cpu, unsigned event, uint64_t address);
+
+/*
+ * The same in its common form. Result: the handler's frame, which needs nothing but a fast return; or 0: nothing has changed, the
+ * port calls kernel_vcpu_exit. Only right after an exit from the guest.
+ */
+struct frame *kernel_vcpu_event(struct cpu *cpu, unsigned event, word address);
 
 /* The timer deadline has come / another CPU signalled / device interrupt gsi came. Already acknowledged at the local controller. */
 struct frame *kernel_timer(struct cpu *cpu);

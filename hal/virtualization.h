@@ -31,6 +31,18 @@ struct virtualization_ops {
      */
     void (*load)(struct frame *frame, const struct nova_state *state, word mtd);
 
+    /*
+     * The same for the event that an exit has just led to, on the way from it to the handler, for which frame_lend is done, too; handler->words is the mtd. The last
+     * thing that kernel_vcpu_event does: returns handler.
+     */
+    struct frame *(*deliver)(struct frame *frame, struct frame *handler, struct nova_state *state);
+
+    /*
+     * The way back: frame_switch from the handler's frame, then load of what state->mtd names. The last thing that kernel_reply does: the port may resume the
+     * virtual CPU at once instead of returning frame_marked(frame).
+     */
+    struct frame *(*take)(struct frame *frame, struct frame *handler, const struct nova_state *state);
+
     /* The guest's clock stood still for so many ticks of time_now. On its own CPU, the guest not running. */
     void (*pause)(struct frame *frame, uint64_t ticks);
 };

@@ -173,7 +173,13 @@ static struct frame *enter_hypercall(struct hosted_cpu *cpu)
     uint64_t time = time_now();
     switch (time % 8 ? arg1 & 63 : 63) { /* now and then the general way */
     case NOVA_CALL: next = kernel_call(cpu->core, arg1); break;
-    case NOVA_REPLY: next = arg1 == NOVA_REPLY ? kernel_reply(cpu->core) : 0; break;
+    case NOVA_REPLY:
+        next = arg1 == NOVA_REPLY ? kernel_reply(cpu->core) : 0;
+        if ((uintptr_t)next & 1) {
+            next = (struct frame *)((uintptr_t)next - 1);
+            return next ? next : kernel_hypercall(cpu->core);
+        }
+        break;
     case NOVA_PT_CTRL: status = kernel_quick_pt_ctrl(arg1, frame->arg[1], cpu->core); break;
     case NOVA_SM_CTRL | NOVA_SM_UP << 4: status = kernel_quick_up(arg1, frame->arg[1], cpu->core); break;
     case NOVA_SM_CTRL | NOVA_SM_DOWN << 4: status = kernel_quick_down(arg1, frame->arg[1], cpu->core); break;

@@ -55,7 +55,8 @@ struct x86_cpu {
     uint32_t number; /* index into boot_info.cpu */
     uint32_t apic_id;
 
-    struct frame *fpu_owner;  /* the frame whose FPU state is in the registers, 0 = none (then CR0.TS is set) */
+    struct frame
+        *fpu_owner; /* the frame whose FPU state is in the registers, 0 = none. CR0.TS is set then, and if it is a virtual CPU's */
     const struct mmu *io_mmu; /* io_bitmap below is a copy of this mmu's ... */
     uint32_t io_generation;   /* ... at this generation; io_mmu 0: no copy, the TSS denies every port */
     uint32_t unknown_interrupts;
@@ -70,6 +71,7 @@ struct x86_cpu {
     uint32_t guest_flushes;                 /* translations of guests older than this count are stale */
     uint32_t vcpu_tag, vcpu_tag_generation; /* the last TLB tag given out, and how often they began anew */
     void *vcpu_host;                        /* page with the host's state (SVM: VMCB for VMLOAD; VMX: the VMXON region) */
+    word vcpu_host_phys;                    /* SVM: the same as the entry stub wants it */
     struct vcpu *vcpu_debug;                /* whose DR0-3 the registers hold, 0 = nobody's any more */
     void *vcpu_current;                     /* VMX: the VMCS that is loaded */
 

@@ -22,6 +22,7 @@
 
 struct frame *(*vcpu_resume)(struct x86_cpu *cpu, struct frame *frame);
 struct frame *(*vcpu_exit)(struct x86_cpu *cpu);
+struct frame *(*vcpu_exit_rest)(struct x86_cpu *cpu);
 
 /* Rows of the 'spinner' option for what is not an exception. */
 enum { SPIN_DEVICE = 15, SPIN_TIMER = 30, SPIN_SIGNAL = 31 };

@@ -48,9 +48,11 @@ _Noreturn void idle_wait(struct x86_cpu *cpu);
 
 /*
  * What runs virtual CPUs puts itself here: prepares the guest and enters it, or returns what to resume instead; what an exit, whose registers are in
- * cpu->frame, leads to. 0 = there are no virtual CPUs, so core never resumes one.
+ * cpu->frame, leads to. vcpu_exit always comes first: a frame that needs nothing but a fast return, or 0: vcpu_exit_rest does it. 0 = there are no virtual
+ * CPUs, so core never resumes one.
  */
 extern struct frame *(*vcpu_resume)(struct x86_cpu *cpu, struct frame *frame);
 extern struct frame *(*vcpu_exit)(struct x86_cpu *cpu);
+extern struct frame *(*vcpu_exit_rest)(struct x86_cpu *cpu);
 
 #endif

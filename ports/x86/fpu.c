@@ -39,7 +39,8 @@ enum { FXSAVE_SIZE = 512, HEADER_SIZE = 64, MXCSR_INITIAL = 0x1f80, CONTROL_INIT
 
 /* The initial state. No component is present: none of those behind the header is read (SDM vol. 1, 13.8). */
 static struct fpu_area clean __attribute__((aligned(64)));
-static uint32_t xcr0, mxcsr_mask;
+uint32_t fpu_components;
+static uint32_t mxcsr_mask;
 static size_t area_size;
 static bool leaks; /* FXRSTOR leaves the last exception's pointers of another thread (AMD APM vol. 2, 11.4.4.3) */
 
@@ -59,9 +60,9 @@ void fpu_init(void *area)
 void fpu_save(void *area)
 {
     if (feature(FEATURE_XSAVEOPT))
-        asm volatile("xsaveopt" WIDE " (%0)" : : "r"(area), "a"(xcr0), "d"(0) : "memory");
+        asm volatile("xsaveopt" WIDE " (%0)" : : "r"(area), "a"(fpu_components), "d"(0) : "memory");
     else if (feature(FEATURE_XSAVE))
-        asm volatile("xsave" WIDE " (%0)" : : "r"(area), "a"(xcr0), "d"(0) : "memory");
+        asm volatile("xsave" WIDE " (%0)" : : "r"(area), "a"(fpu_components), "d"(0) : "memory");
     else
         asm volatile("fxsave" WIDE " (%0)" : : "r"(area) : "memory");
 }
@@ -69,7 +70,7 @@ void fpu_save(void *area)
 static bool restore(const void *area)
 {
     if (feature(FEATURE_XSAVE))
-        asm goto("1: xrstor" WIDE " (%0)\n" FIXUP("1b", "%l[bad]") : : "r"(area), "a"(xcr0), "d"(0) : "memory" : bad);
+        asm goto("1: xrstor" WIDE " (%0)\n" FIXUP("1b", "%l[bad]") : : "r"(area), "a"(fpu_components), "d"(0) : "memory" : bad);
     else
         asm goto("1: fxrstor" WIDE " (%0)\n" FIXUP("1b", "%l[bad]") : : "r"(area) : "memory" : bad);
     return true;
@@ -102,7 +103,8 @@ void fpu_import(void *area, const void *image, size_t size)
     bool good = size >= FXSAVE_SIZE && !(fpu->mxcsr & ~mxcsr_mask);
     if (feature(FEATURE_XSAVE)) {
         /* SDM vol. 1, 13.8.1: what makes XRSTOR of the standard format fault. */
-        good = good && size >= FXSAVE_SIZE + HEADER_SIZE && !(fpu->present & ~(uint64_t)xcr0) && !fpu->compact && !fpu->reserved[0];
+        good = good && size >= FXSAVE_SIZE + HEADER_SIZE && !(fpu->present & ~(uint64_t)fpu_components) && !fpu->compact &&
+               !fpu->reserved[0];
     }
     if (!good)
         fpu_init(area);
@@ -110,37 +112,15 @@ void fpu_import(void *area, const void *image, size_t size)
 
 void fpu_export(const void *area, void *image, size_t size) { memcpy(image, area, size < area_size ? size : area_size); }
 
-uint64_t fpu_constrain(uint64_t wanted)
+uint32_t fpu_constrain(uint64_t wanted)
 {
     /* SDM vol. 1, 13.3: x87 always, AVX needs SSE, AVX-512 needs AVX and comes whole. */
-    uint64_t value = (wanted & xcr0) | 1;
+    uint32_t value = ((uint32_t)wanted & fpu_components) | 1;
     if ((value & XCR0_X87_SSE) != XCR0_X87_SSE)
         return 1;
     if (!(value & XCR0_AVX) || (value & XCR0_AVX512) != XCR0_AVX512)
-        value &= ~(uint64_t)XCR0_AVX512;
+        value &= ~(uint32_t)XCR0_AVX512;
     return value;
-}
-
-static void xcr0_write(uint64_t value) { asm volatile("xsetbv" : : "c"(0), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))); }
-
-void fpu_guest_enter(uint64_t guest)
-{
-    if (feature(FEATURE_XSAVE) && guest != xcr0)
-        xcr0_write(guest);
-}
-
-uint64_t fpu_guest_leave(uint64_t guest, bool may_differ)
-{
-    if (!feature(FEATURE_XSAVE))
-        return guest;
-    if (may_differ) {
-        uint32_t low, high;
-        asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-        guest = (uint64_t)high << 32 | low;
-    }
-    if (guest != xcr0)
-        xcr0_write(xcr0);
-    return guest;
 }
 
 static void boot_cpu_init(void)
@@ -157,12 +137,12 @@ static void boot_cpu_init(void)
     if (!feature(FEATURE_XSAVE))
         return;
     uint32_t supported = cpuid(0xd, 0).a;
-    xcr0 = XCR0_X87_SSE;
+    fpu_components = XCR0_X87_SSE;
     if (feature(FEATURE_AVX) && supported & XCR0_AVX)
-        xcr0 |= XCR0_AVX;
-    if (feature(FEATURE_AVX512) && xcr0 & XCR0_AVX && (supported & XCR0_AVX512) == XCR0_AVX512)
-        xcr0 |= XCR0_AVX512;
-    asm volatile("xsetbv" : : "c"(0), "a"(xcr0), "d"(0));
+        fpu_components |= XCR0_AVX;
+    if (feature(FEATURE_AVX512) && fpu_components & XCR0_AVX && (supported & XCR0_AVX512) == XCR0_AVX512)
+        fpu_components |= XCR0_AVX512;
+    asm volatile("xsetbv" : : "c"(0), "a"(fpu_components), "d"(0));
     area_size = (cpuid(0xd, 0).b + 63u) & ~63u; /* for what XCR0 holds now */
 }
 
@@ -177,7 +157,7 @@ void fpu_cpu_init(void)
     if (!area_size)
         boot_cpu_init();
     if (feature(FEATURE_XSAVE))
-        asm volatile("xsetbv" : : "c"(0), "a"(xcr0), "d"(0));
+        asm volatile("xsetbv" : : "c"(0), "a"(fpu_components), "d"(0));
     fpu_clean();
     fpu_off();
 }

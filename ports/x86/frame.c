@@ -2,7 +2,7 @@
 /*
  * Register frames as core sees them (hal/frame.h): a new thread's frame, transfer of state between frame and UTCB by MTD, change of threads. The
  * FPU belongs to cpu->fpu_owner; a thread that leaves the CPU always has its state in memory, so that nothing of a dead thread stays behind, and the registers are
- * clean while the FPU is off. With the option fpu_lazy the state of a thread comes back by #NM, otherwise when the thread runs again.
+ * clean while the FPU is off, but for those of a virtual CPU: CR0.TS is set as long as they are loaded, since guests have their own CR0. With the option fpu_lazy the state of a thread comes back by #NM, otherwise when the thread runs again.
  */
 #include "hal/frame.h"
 
@@ -141,15 +141,12 @@ void frame_switch(struct frame *from, struct frame *to)
     struct x86_cpu *cpu = x86_cpu_self();
     struct frame *owner = cpu->fpu_owner;
     bool lazy = boot_info.options.fpu_lazy;
-    bool lent = from->fpu_used & FPU_LENT; /* otherwise it is the owner, or there is none */
-    if (__builtin_expect(lent, 0)) {
-        from->fpu_used &= (uint8_t)~FPU_LENT;
-        if (owner)
-            fpu_on();
-    }
+    from->fpu_used &= (uint8_t)~FPU_LENT;
     if (owner == to)
         return;
     if (owner) {
+        if (owner->fpu_used & FPU_ALWAYS)
+            fpu_on();
         fpu_save(owner->fpu);
         if (lazy)
             owner->fpu_used &= (uint8_t)~FPU_USED; /* it says so again by #NM */
@@ -158,6 +155,8 @@ void frame_switch(struct frame *from, struct frame *to)
         fpu_on();
         fpu_load(to->fpu);
         cpu->fpu_owner = to;
+        if (to->fpu_used & FPU_ALWAYS)
+            fpu_off(); /* the hardware switches CR0 */
     } else if (owner)
         fpu_release(cpu);
 }
@@ -169,5 +168,4 @@ void frame_lend(struct frame *from, struct frame *to)
         return;
     }
     to->fpu_used = FPU_LENT;
-    fpu_off();
 }

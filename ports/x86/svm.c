@@ -72,7 +72,8 @@ static bool svm_cpu_init(struct x86_cpu *cpu)
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
     wrmsr(MSR_VM_HSAVE_PA, virt_to_phys(pages));
     cpu->vcpu_host = pages + PAGE_SIZE;
-    asm volatile("vmsave %0" : : "a"((word)virt_to_phys(cpu->vcpu_host)) : "memory");
+    cpu->vcpu_host_phys = (word)virt_to_phys(cpu->vcpu_host);
+    asm volatile("vmsave %0" : : "a"(cpu->vcpu_host_phys) : "memory");
     return true;
 }
 
@@ -80,6 +81,8 @@ static void svm_start(struct frame *frame, void *area, struct mmu *mmu)
 {
     struct vcpu *vcpu = vcpu_start(frame, area, mmu);
     struct vmcb *vmcb = area;
+    vcpu->sets_xcr0 = true;
+    vcpu_switches_set(vcpu);
     vmcb->exceptions = INTERCEPT_EXCEPTION_AC;
     vmcb->intercepts = INTERCEPTS;
     vmcb->intercepts2 = INTERCEPTS2;
@@ -118,6 +121,7 @@ static void tag_choose(struct x86_cpu *cpu, struct vcpu *vcpu, struct vmcb *vmcb
     if (++cpu->vcpu_tag >= tags) {
         cpu->vcpu_tag = 1;
         cpu->vcpu_tag_generation++;
+        cpu->guest_flushes++; /* so that others, too, come here */
         vmcb->tlb_control = TLB_FLUSH_ALL;
     }
     vcpu->tag = vmcb->asid = cpu->vcpu_tag;
@@ -179,11 +183,11 @@ static bool vtlb_enter(struct x86_cpu *cpu, struct vcpu *vcpu, struct vmcb *vmcb
     return true;
 }
 
-static struct frame *svm_resume(struct x86_cpu *cpu, struct frame *frame)
+/* All that an entry may need; 0 = the guest can run. */
+static struct frame *prepare(struct x86_cpu *cpu, struct vcpu *vcpu, struct vmcb *vmcb)
 {
-    struct vcpu *vcpu = vcpu_of(frame);
-    struct vmcb *vmcb = vcpu->hardware;
-    frame->ip = (word)vmcb->ip;
+    vcpu->due = true;
+    vcpu->frame->ip = (word)vmcb->ip;
     if (!(vmcb->intercepts2 & INTERCEPT2_VMRUN) || !inject_good(vcpu->inject) || !state_good(vmcb))
         return kernel_vcpu_exit(cpu->core, NOVA_VM_INVALID_STATE, 0);
     if (window_open(vcpu, vmcb)) {
@@ -203,22 +207,35 @@ static struct frame *svm_resume(struct x86_cpu *cpu, struct frame *frame)
     }
     vmcb->inject = vcpu->inject;
     vmcb->tsc_offset = vcpu->clock;
+    vcpu->bitmap = __atomic_load_n(&vcpu->mmu->io_guest, __ATOMIC_ACQUIRE);
     vmcb->io_bitmap = vcpu_ports(vcpu);
-    vmcb->ax = frame->arg[ARG_AX];
-    vmcb->clean = 0;
     tag_choose(cpu, vcpu, vmcb);
-    vcpu_switch_in(cpu, vcpu);
+    if (cpu->vcpu_debug != vcpu)
+        vcpu_debug_take(cpu, vcpu);
     if (vcpu->vtlb.on) /* Bochs (at least to 2.7) does not load it, and the page faults that the kernel injects need it */
         asm volatile("mov %0, %%cr2" : : "r"((word)vmcb->cr2));
-    svm_enter(frame, (word)virt_to_phys(vmcb), (word)virt_to_phys(cpu->vcpu_host));
+    vcpu->due = vcpu->vtlb.on || vcpu->window || vcpu->inject & INJECT_VALID || vmcb->tlb_control != TLB_KEEP ||
+                boot_info.options.novpid || !vcpu->mmu->root[MMU_GUEST];
+    vcpu->interrupted = 0;
+    return 0;
 }
 
-static struct frame *svm_exit(struct x86_cpu *cpu)
+static struct frame *svm_resume(struct x86_cpu *cpu, struct frame *frame)
+{
+    struct vcpu *vcpu = vcpu_of(frame);
+    struct frame *instead = svm_prepared(cpu, vcpu) ? 0 : prepare(cpu, vcpu, vcpu->hardware);
+    if (instead)
+        return instead;
+    svm_run(cpu, frame, vcpu, vcpu->hardware, frame->arg[ARG_AX]);
+}
+
+/* After svm_exit. */
+static struct frame *svm_exit_rest(struct x86_cpu *cpu)
 {
     struct frame *frame = cpu->frame;
     struct vcpu *vcpu = vcpu_of(frame);
     struct vmcb *vmcb = vcpu->hardware;
-    vcpu_switch_out(vcpu, !(vmcb->intercepts2 & INTERCEPT2_XSETBV));
+    vcpu->due = true;
     frame->arg[ARG_AX] = (word)vmcb->ax;
     frame->ip = (word)vmcb->ip;
     frame->sp = (word)vmcb->sp;
@@ -240,8 +257,6 @@ static struct frame *svm_exit(struct x86_cpu *cpu)
         if (handled)
             return handled;
     }
-    vcpu->qual[0] = vmcb->exit_info[0];
-    vcpu->qual[1] = vmcb->exit_info[1];
     if (code == EXIT_NPF)
         return kernel_vcpu_exit(cpu->core, NOVA_VM_NPT_FAULT, vmcb->exit_info[1]);
     return kernel_vcpu_exit(cpu->core, code <= EXIT_LAST ? (unsigned)code : NOVA_VM_UNKNOWN, 0);
@@ -253,5 +268,6 @@ const struct vcpu_hardware svm_hardware = {
     .cpu_init = svm_cpu_init,
     .resume = svm_resume,
     .exit = svm_exit,
-    .operations = {VCPU_AREA_ORDER, svm_start, vcpu_stop, svm_save, svm_load, vcpu_pause},
+    .exit_rest = svm_exit_rest,
+    .operations = {VCPU_AREA_ORDER, svm_start, vcpu_stop, svm_save, svm_load, svm_deliver, svm_take, vcpu_pause},
 };

@@ -117,11 +117,33 @@ extern bool svm_decode_assists;
 struct frame *svm_vtlb_exit(struct x86_cpu *cpu, struct vcpu *vcpu, unsigned code);
 struct frame *svm_vtlb_memory(struct x86_cpu *cpu, struct vcpu *vcpu);
 
+/* svm_fast.c: an exit and a reply in their common form; otherwise svm.c and vcpu.c do it. */
+struct frame *svm_exit(struct x86_cpu *cpu);
+struct frame *svm_deliver(struct frame *frame, struct frame *handler, struct nova_state *state);
+struct frame *svm_take(struct frame *frame, struct frame *handler, const struct nova_state *state);
+
 /* svm_state.c */
 void svm_save(struct frame *frame, struct nova_state *state, word mtd, unsigned event);
 void svm_load(struct frame *frame, const struct nova_state *state, word mtd);
 
-/* ports/ARCH/vcpu.S: runs the guest with the registers of frame (AX: in the VMCB); physical addresses. Goes on in vcpu_exit on the empty stack. */
-_Noreturn void svm_enter(struct frame *frame, word vmcb, word host);
+/* ports/ARCH/vcpu.S: runs the guest with the registers of frame (AX: in the VMCB); vmcb: physical address. Goes on in vcpu_exit on the empty stack. */
+_Noreturn void svm_enter(struct frame *frame, word vmcb, struct x86_cpu *cpu);
+
+/* A general register: in a 32-bit host its upper half is 0. */
+static inline void vmcb_word_set(uint64_t *field, word value) { *(word *)(void *)field = value; }
+
+/* Nothing but what the last exit left has to be looked at before the guest runs again. */
+static inline bool svm_prepared(const struct x86_cpu *cpu, const struct vcpu *vcpu)
+{
+    return !vcpu->due && vcpu->flushes == cpu->guest_flushes && cpu->vcpu_debug == vcpu &&
+           vcpu->bitmap == __atomic_load_n(&vcpu->mmu->io_guest, __ATOMIC_RELAXED);
+}
+
+static inline _Noreturn void svm_run(struct x86_cpu *cpu, struct frame *frame, struct vcpu *vcpu, struct vmcb *vmcb, word ax)
+{
+    vmcb_word_set(&vmcb->ax, ax);
+    vcpu_switch_in(vcpu);
+    svm_enter(frame, vcpu->physical, cpu);
+}
 
 #endif

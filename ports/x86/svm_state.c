@@ -53,6 +53,10 @@ void svm_save(struct frame *frame, struct nova_state *state, word mtd, unsigned 
         vcpu_vtlb_save(vcpu, state, mtd, EFER_SVME);
     if (mtd & NOVA_MTD_INJ)
         state->inj = event >= NOVA_VM_INVALID_STATE ? vcpu->inject : vcpu->interrupted;
+    if (mtd & NOVA_MTD_QUAL) {
+        state->qual[0] = vmcb->exit_info[0];
+        state->qual[1] = vmcb->exit_info[1];
+    }
     if (mtd & NOVA_MTD_STA) {
         state->intr_state = vmcb->shadow & SHADOW_ACTIVE;
         state->actv_state = 0;
@@ -80,6 +84,8 @@ void svm_load(struct frame *frame, const struct nova_state *state, word mtd)
         vmcb->ip = READ_ONCE(state->ip);
     if (mtd & STATE_COMMON)
         vcpu_common_load(vcpu, state, mtd);
+    if (mtd & ~(word)(STATE_FRAME | NOVA_MTD_IP))
+        vcpu->due = true;
     if (!(mtd & ~(word)STATE_NO_TABLE & ~(word)STATE_COMMON) && !(mtd & NOVA_MTD_INJ))
         return;
     vcpu_state_write(vcpu, state, mtd, vmcb_write);
@@ -95,6 +101,8 @@ void svm_load(struct frame *frame, const struct nova_state *state, word mtd)
         vmcb->intercepts =
             (READ_ONCE(state->ctrl[0]) & ~(uint32_t)INTERCEPT_VINTR) | INTERCEPTS | (vcpu->vtlb.on ? INTERCEPTS_VTLB : 0);
         vmcb->intercepts2 = READ_ONCE(state->ctrl[1]) | INTERCEPTS2;
+        vcpu->sets_xcr0 = !(vmcb->intercepts2 & INTERCEPT2_XSETBV);
+        vcpu_switches_set(vcpu);
         vcpu->window = false;
     }
     if (mtd & NOVA_MTD_INJ) {

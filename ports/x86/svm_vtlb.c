@@ -127,15 +127,17 @@ static struct frame *raise(struct x86_cpu *cpu, struct vcpu *vcpu, unsigned vect
 {
     if (vcpu_inject_exception(vcpu, vector, error))
         return vcpu->frame;
-    vcpu->qual[0] = vcpu->qual[1] = 0;
+    struct vmcb *vmcb = vcpu->hardware;
+    vmcb->exit_info[0] = vmcb->exit_info[1] = 0;
     return kernel_vcpu_exit(cpu->core, EXIT_SHUTDOWN, 0);
 }
 
 struct frame *svm_vtlb_memory(struct x86_cpu *cpu, struct vcpu *vcpu)
 {
-    vcpu->qual[0] = 0;
-    vcpu->qual[1] = vcpu->vtlb.fault_address;
-    return kernel_vcpu_exit(cpu->core, NOVA_VM_NPT_FAULT, vcpu->qual[1]);
+    struct vmcb *vmcb = vcpu->hardware;
+    vmcb->exit_info[0] = 0;
+    vmcb->exit_info[1] = vcpu->vtlb.fault_address;
+    return kernel_vcpu_exit(cpu->core, NOVA_VM_NPT_FAULT, vmcb->exit_info[1]);
 }
 
 static struct frame *page_fault(struct x86_cpu *cpu, struct vcpu *vcpu, struct vmcb *vmcb)

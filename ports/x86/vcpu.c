@@ -10,12 +10,10 @@
 #include "ports/x86/control.h"
 #include "ports/x86/exceptions.h"
 #include "ports/x86/features.h"
-#include "ports/x86/fpu.h"
 #include "ports/x86/kernel_map.h"
-#include "ports/x86/msr.h"
 #include "registers.h"
 
-enum { MSR_TSC_AUX = 0xc0000103, IO_GUEST_PAGES = 3 };
+enum { IO_GUEST_PAGES = 3 };
 #define DR6_RESET ((word)0xffff0ff0)
 
 static const struct vcpu_hardware *hardware;
@@ -57,6 +55,7 @@ void vcpu_boot_done(void)
         return;
     vcpu_resume = hardware->resume;
     vcpu_exit = hardware->exit;
+    vcpu_exit_rest = hardware->exit_rest;
     boot_info.features |= hardware->feature;
 }
 
@@ -69,15 +68,37 @@ struct vcpu *vcpu_start(struct frame *frame, void *area, struct mmu *mmu)
     vcpu->hardware = area;
     vcpu->frame = frame;
     vcpu->mmu = mmu;
-    vcpu->xcr0 = 1;
+    vcpu->physical = (word)virt_to_phys(area);
+    vcpu->due = true;
+    vcpu->xcr0.low = 1;
     vcpu->debug[4] = DR6_RESET;
     frame->reg[REG_VCPU] = (word)vcpu;
     frame->resume = RESUME_VCPU;
     frame->fpu_used = FPU_ALWAYS;
+    vcpu_switches_set(vcpu);
     return vcpu;
 }
 
-void vcpu_pause(struct frame *frame, uint64_t ticks) { vcpu_of(frame)->clock -= ticks; }
+void vcpu_pause(struct frame *frame, uint64_t ticks)
+{
+    struct vcpu *vcpu = vcpu_of(frame);
+    vcpu->clock -= ticks;
+    vcpu->due = true;
+}
+
+struct frame *vcpu_deliver(struct frame *frame, struct frame *handler, struct nova_state *state)
+{
+    frame_lend(frame, handler);
+    operations.save(frame, state, handler->words, 0); /* what interrupted, if anything, not what is pending */
+    return handler;
+}
+
+struct frame *vcpu_take(struct frame *frame, struct frame *handler, const struct nova_state *state)
+{
+    frame_switch(handler, frame);
+    operations.load(frame, state, *(const volatile word *)&state->mtd);
+    return frame_marked(frame);
+}
 
 #define DEBUG_READ(number, place) asm volatile("mov %%dr" #number ", %0" : "=r"(place))
 #define DEBUG_WRITE(number, value) asm volatile("mov %0, %%dr" #number : : "r"(value))
@@ -110,20 +131,13 @@ void vcpu_stop(struct frame *frame)
     frame_fpu_forget(frame);
 }
 
-void vcpu_switch_in(struct x86_cpu *cpu, struct vcpu *vcpu)
+void vcpu_switches_set(struct vcpu *vcpu)
 {
-    if (__builtin_expect(cpu->vcpu_debug != vcpu, 0))
-        vcpu_debug_take(cpu, vcpu);
-    fpu_guest_enter(vcpu->xcr0);
+    vcpu->switches = 0;
+    if (feature(FEATURE_XSAVE) && (vcpu->sets_xcr0 || vcpu->xcr0.high || vcpu->xcr0.low != fpu_components))
+        vcpu->switches |= SWITCH_XCR0 | (vcpu->sets_xcr0 ? SWITCH_XCR0_READ : 0);
     if (has_tsc_aux && vcpu->tsc_aux)
-        wrmsr(MSR_TSC_AUX, vcpu->tsc_aux);
-}
-
-void vcpu_switch_out(struct vcpu *vcpu, bool guest_sets_xcr0)
-{
-    vcpu->xcr0 = fpu_guest_leave(vcpu->xcr0, guest_sets_xcr0);
-    if (has_tsc_aux && vcpu->tsc_aux)
-        wrmsr(MSR_TSC_AUX, 0);
+        vcpu->switches |= SWITCH_TSC_AUX;
 }
 
 paddr_t vcpu_memory(const struct vcpu *vcpu)

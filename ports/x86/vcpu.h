@@ -10,6 +10,8 @@
 #include "hal/virtualization.h"
 #include <nova/hypercall.h>
 #include "ports/x86/cpu_local.h"
+#include "ports/x86/fpu.h"
+#include "ports/x86/msr.h"
 #include "ports/x86/vtlb.h"
 
 enum { VCPU_AREA_ORDER = 1, VCPU_AREA_ORDER_VTLB = 5, REG_VCPU = FRAME_REGS - 1 };
@@ -18,6 +20,9 @@ enum { VCPU_AREA_ORDER = 1, VCPU_AREA_ORDER_VTLB = 5, REG_VCPU = FRAME_REGS - 1 
 enum { INJECT_VECTOR = 0xff, INJECT_TYPE = 7 << 8, INJECT_ERROR = 1 << 11, INJECT_WINDOW = 1 << 12, INJECT_NMI_WINDOW = 1 << 13 };
 #define INJECT_VALID ((uint64_t)1 << 31)
 #define INJECT_FIELDS (~(uint64_t)0 << 32 | INJECT_VALID | INJECT_ERROR | INJECT_TYPE | INJECT_VECTOR)
+/* What neither SVM nor VMX switch. XCR0_READ: the guest may change it. */
+enum { SWITCH_XCR0 = 1, SWITCH_XCR0_READ = 2, SWITCH_TSC_AUX = 4 };
+
 enum inject_type {
     INJECT_INTERRUPT = 0,
     INJECT_NMI = 2,
@@ -35,11 +40,16 @@ struct vcpu {
     uint64_t inject;      /* goes into the hardware field at the next entry; bit 31 off = nothing */
     uint64_t interrupted; /* delivery that the last exit interrupted */
     uint64_t clock;       /* added to the guest's TSC */
-    uint64_t xcr0;
+    struct fpu_guest xcr0;
     uint32_t tsc_aux;
     uint32_t flushes; /* cpu->guest_flushes that its TLB tag knows of */
     uint32_t tag, tag_generation;
     uint64_t root, ports; /* physical, as the hardware has them: a change drops its cached translations */
+    word physical;        /* address of 'hardware' */
+    const void *bitmap;   /* SVM: mmu->io_guest that 'ports' is of */
+    bool due;             /* SVM: the next entry has to look at all of it, not only at what the exit has left */
+    uint8_t switches;     /* SWITCH_* that this guest needs */
+    bool sets_xcr0;       /* XSETBV of the guest does not exit */
     bool window, nmi_window;
     bool launched;              /* VMX */
     uint8_t instruction_length; /* VMX: of the exit */
@@ -58,6 +68,7 @@ struct vcpu_hardware {
     bool (*cpu_init)(struct x86_cpu *cpu);
     struct frame *(*resume)(struct x86_cpu *cpu, struct frame *frame);
     struct frame *(*exit)(struct x86_cpu *cpu);
+    struct frame *(*exit_rest)(struct x86_cpu *cpu);
     struct virtualization_ops operations;
 };
 extern const struct vcpu_hardware svm_hardware, vmx_hardware;
@@ -93,9 +104,32 @@ bool vcpu_inject_exception(struct vcpu *vcpu, unsigned vector, uint32_t error);
 /* Changes DR0-3, which belong to vcpu_debug of this CPU, over to this virtual CPU. */
 void vcpu_debug_take(struct x86_cpu *cpu, struct vcpu *vcpu);
 
-/* What the hardware does not switch: before an entry, after an exit. guest_sets_xcr0: XSETBV of the guest does not exit. */
-void vcpu_switch_in(struct x86_cpu *cpu, struct vcpu *vcpu);
-void vcpu_switch_out(struct vcpu *vcpu, bool guest_sets_xcr0);
+/* What the hardware does not switch: before an entry, after an exit. vcpu_switches_set: xcr0, sets_xcr0 or tsc_aux has changed. */
+void vcpu_switches_set(struct vcpu *vcpu);
+
+static inline void vcpu_switch_in(const struct vcpu *vcpu)
+{
+    if (vcpu->switches) {
+        if (vcpu->switches & SWITCH_XCR0)
+            fpu_guest_enter(&vcpu->xcr0);
+        if (vcpu->switches & SWITCH_TSC_AUX)
+            wrmsr(MSR_TSC_AUX, vcpu->tsc_aux);
+    }
+}
+
+static inline void vcpu_switch_out(struct vcpu *vcpu)
+{
+    if (vcpu->switches) {
+        if (vcpu->switches & SWITCH_XCR0)
+            fpu_guest_leave(&vcpu->xcr0, vcpu->switches & SWITCH_XCR0_READ);
+        if (vcpu->switches & SWITCH_TSC_AUX)
+            wrmsr(MSR_TSC_AUX, 0);
+    }
+}
+
+/* The general way of deliver and take. */
+struct frame *vcpu_deliver(struct frame *frame, struct frame *handler, struct nova_state *state);
+struct frame *vcpu_take(struct frame *frame, struct frame *handler, const struct nova_state *state);
 
 /* Root of the guest view: an empty one as long as the PD has none. The I/O bitmap: all ones as long as it has none. Physical addresses. */
 paddr_t vcpu_memory(const struct vcpu *vcpu);

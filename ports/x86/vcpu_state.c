@@ -106,10 +106,6 @@ void vcpu_common_save(struct vcpu *vcpu, struct nova_state *state, word mtd)
 {
     if (mtd & STATE_FRAME)
         frame_state_save(vcpu->frame, state, mtd & STATE_FRAME, 0, 0);
-    if (mtd & NOVA_MTD_QUAL) {
-        state->qual[0] = vcpu->qual[0];
-        state->qual[1] = vcpu->qual[1];
-    }
     if (mtd & NOVA_MTD_TSC) {
         state->tsc_val = rdtsc();
         state->tsc_off = vcpu->clock;
@@ -117,7 +113,7 @@ void vcpu_common_save(struct vcpu *vcpu, struct nova_state *state, word mtd)
     if (mtd & NOVA_MTD_TSC_AUX)
         state->tsc_aux = vcpu->tsc_aux;
     if (mtd & NOVA_MTD_XSAVE) {
-        state->xcr0 = vcpu->xcr0;
+        state->xcr0 = (uint64_t)vcpu->xcr0.high << 32 | vcpu->xcr0.low;
         state->xss = 0;
     }
 }
@@ -133,7 +129,10 @@ void vcpu_common_load(struct vcpu *vcpu, const struct nova_state *state, word mt
     if (mtd & NOVA_MTD_TSC_AUX)
         vcpu->tsc_aux = (uint32_t)READ_ONCE(state->tsc_aux);
     if (mtd & NOVA_MTD_XSAVE)
-        vcpu->xcr0 = fpu_constrain(READ_ONCE(state->xcr0)); /* XSS: the kernel lets no supervisor state be used */
+        vcpu->xcr0 =
+            (struct fpu_guest){fpu_constrain(READ_ONCE(state->xcr0)), 0}; /* XSS: the kernel lets no supervisor state be used */
+    if (mtd & (NOVA_MTD_TSC_AUX | NOVA_MTD_XSAVE))
+        vcpu_switches_set(vcpu);
 }
 
 void vcpu_vtlb_save(const struct vcpu *vcpu, struct nova_state *state, word mtd, uint64_t efer_set)

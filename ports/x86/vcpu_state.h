@@ -24,7 +24,7 @@ typedef uint64_t (*place_reader)(struct vcpu *vcpu, const struct state_place *pl
 typedef void (*place_writer)(struct vcpu *vcpu, const struct state_place *place, uint64_t value);
 
 /* Bits of an MTD that are not in the table. */
-#define STATE_NO_TABLE (NOVA_MTD_IP | NOVA_MTD_GPR_ACDB | NOVA_MTD_GPR_BSD | NOVA_MTD_GPR_R8_R15 | NOVA_MTD_INJ)
+#define STATE_NO_TABLE (NOVA_MTD_IP | NOVA_MTD_GPR_ACDB | NOVA_MTD_GPR_BSD | NOVA_MTD_GPR_R8_R15 | NOVA_MTD_QUAL | NOVA_MTD_INJ)
 
 /* Walks the places that mtd names. */
 void vcpu_state_read(struct vcpu *vcpu, struct nova_state *state, word mtd, place_reader read);
@@ -32,9 +32,9 @@ void vcpu_state_write(struct vcpu *vcpu, const struct nova_state *state, word mt
 
 /* Bits that vcpu_common_save and vcpu_common_load have something to do for; and what of it is in the frame. */
 #define STATE_FRAME (NOVA_MTD_GPR_ACDB | NOVA_MTD_GPR_BSD | NOVA_MTD_GPR_R8_R15 | NOVA_MTD_FPU)
-#define STATE_COMMON (STATE_FRAME | NOVA_MTD_QUAL | NOVA_MTD_TSC | NOVA_MTD_TSC_AUX | NOVA_MTD_XSAVE)
+#define STATE_COMMON (STATE_FRAME | NOVA_MTD_TSC | NOVA_MTD_TSC_AUX | NOVA_MTD_XSAVE)
 
-/* General registers, FPU, TSC, XCR0, TSC_AUX and qualifications, which need no hardware. */
+/* General registers, FPU, TSC, XCR0, TSC_AUX, which need no hardware. */
 void vcpu_common_save(struct vcpu *vcpu, struct nova_state *state, word mtd);
 void vcpu_common_load(struct vcpu *vcpu, const struct nova_state *state, word mtd);
 

@@ -144,7 +144,9 @@ static struct frame *vmx_resume(struct x86_cpu *cpu, struct frame *frame)
     inject(vcpu);
     ports_choose(vcpu);
     tag_choose(cpu, vcpu);
-    vcpu_switch_in(cpu, vcpu);
+    if (cpu->vcpu_debug != vcpu)
+        vcpu_debug_take(cpu, vcpu);
+    vcpu_switch_in(vcpu);
     asm volatile("mov %0, %%cr2" : : "r"(vmx->cr2));
     vmx_enter(frame, vcpu->launched);
 }
@@ -155,7 +157,7 @@ static struct vcpu *leave(struct x86_cpu *cpu, struct frame *frame)
     struct vmx *vmx = vmx_of(frame);
     descriptors_reload(cpu);
     asm volatile("mov %%cr2, %0" : "=r"(vmx->cr2));
-    vcpu_switch_out(&vmx->vcpu, false);
+    vcpu_switch_out(&vmx->vcpu);
     return &vmx->vcpu;
 }
 
@@ -163,7 +165,7 @@ static struct vcpu *leave(struct x86_cpu *cpu, struct frame *frame)
 struct frame *vmx_failed(struct x86_cpu *cpu)
 {
     struct vcpu *vcpu = vcpu_of(cpu->frame);
-    vcpu_switch_out(vcpu, false);
+    vcpu_switch_out(vcpu);
     vcpu->qual[0] = vcpu->qual[1] = 0;
     return kernel_vcpu_exit(cpu->core, REASON_INVALID_STATE, 0);
 }
@@ -184,10 +186,29 @@ static struct frame *exception_exit(struct x86_cpu *cpu, struct vcpu *vcpu)
     return kernel_vcpu_exit(cpu->core, REASON_EXCEPTION_NMI, 0);
 }
 
+/* What leads to an event at once. */
 static struct frame *vmx_exit(struct x86_cpu *cpu)
 {
+    static const uint64_t special = 1 << REASON_EXCEPTION_NMI | 1 << REASON_INTERRUPT | 1 << REASON_INVLPG | 1 << REASON_CR_ACCESS |
+                                    (uint64_t)1 << REASON_INVALID_STATE | (uint64_t)1 << REASON_EPT_VIOLATION;
     struct frame *frame = cpu->frame;
     struct vcpu *vcpu = leave(cpu, frame);
+    word reason = vmread(VMCS_EXIT_REASON);
+    if (reason >= 64 || special >> reason & 1 || vmread(VMCS_INTERRUPTED) & INJECT_VALID)
+        return 0;
+    frame->ip = vmread(VMCS_GUEST_IP);
+    vcpu->qual[0] = vmread(VMCS_QUALIFICATION);
+    vcpu->qual[1] = vmread64(VMCS_PHYSICAL_ADDRESS);
+    vcpu->launched = true;
+    vcpu->instruction_length = (uint8_t)vmread(VMCS_EXIT_LENGTH);
+    vcpu->interrupted = vcpu->inject = 0;
+    return kernel_vcpu_event(cpu->core, (unsigned)reason, 0);
+}
+
+static struct frame *vmx_exit_rest(struct x86_cpu *cpu)
+{
+    struct frame *frame = cpu->frame;
+    struct vcpu *vcpu = vcpu_of(frame);
     uint32_t reason = (uint32_t)vmread(VMCS_EXIT_REASON);
     frame->ip = vmread(VMCS_GUEST_IP);
     vcpu->qual[0] = vmread(VMCS_QUALIFICATION);
@@ -240,5 +261,6 @@ const struct vcpu_hardware vmx_hardware = {
     .cpu_init = vmx_cpu_init,
     .resume = vmx_resume,
     .exit = vmx_exit,
-    .operations = {VMX_AREA_ORDER, vmx_start, vmx_stop, vmx_save, vmx_load, vcpu_pause},
+    .exit_rest = vmx_exit_rest,
+    .operations = {VMX_AREA_ORDER, vmx_start, vmx_stop, vmx_save, vmx_load, vcpu_deliver, vcpu_take, vcpu_pause},
 };

@@ -173,7 +173,7 @@ static void host_fill(struct x86_cpu *cpu)
     vmwrite(VMCS_HOST_DS, SELECTOR_KERNEL_DATA);
     vmwrite(VMCS_HOST_ES, SELECTOR_KERNEL_DATA);
     vmwrite(VMCS_HOST_TR, SELECTOR_TSS);
-    vmwrite(VMCS_HOST_CR0, cr0_read() & ~CR0_TS); /* the FPU is on whenever a guest runs */
+    vmwrite(VMCS_HOST_CR0, cr0_read() | CR0_TS); /* as it is while a guest's FPU registers are loaded */
     vmwrite(VMCS_HOST_CR4, cr4_read());
     vmwrite(VMCS_HOST_GS_BASE, sizeof(word) == 8 ? (word)cpu : 0);
     vmwrite(VMCS_HOST_TR_BASE, (word)&cpu_block_of(cpu)->tss);

@@ -92,6 +92,10 @@ void vmx_save(struct frame *frame, struct nova_state *state, word mtd, unsigned 
         state->ip = vmread(VMCS_GUEST_IP);
         state->inst_len = vcpu->instruction_length;
     }
+    if (mtd & NOVA_MTD_QUAL) {
+        state->qual[0] = vcpu->qual[0];
+        state->qual[1] = vcpu->qual[1];
+    }
     if (mtd & NOVA_MTD_CR)
         registers_save(vmx, state);
     if (vcpu->vtlb.on)

@@ -131,10 +131,8 @@ way_pt_ctrl:
     save_all 4
     jmp slow_saved
 
-    /* The way out for a frame of which all is known (kernel_call, kernel_reply); eax = 0: it was not such a case. */
+    /* The way out for a frame of which all is known (kernel_call, kernel_reply, vcpu_exit). */
     .macro leave_fast
-    test %eax, %eax
-    jz slow_saved
     mov %eax, CPU_FRAME(%esp)
     load_fast
     .endm
@@ -147,6 +145,8 @@ way_call:
     mov %eax, %edx
     mov CPU_CORE(%esp), %eax
     call kernel_call
+    test %eax, %eax
+    jz slow_saved
     leave_fast
 
     /* What a handler's IP is does not matter: it goes on at a portal's. */
@@ -157,7 +157,17 @@ way_reply:
     save_all
     mov CPU_CORE(%esp), %eax
     call kernel_reply
+    test $1, %al
+    jnz reply_other
+    .globl resume_fast
+resume_fast:
     leave_fast
+
+    /* It was not such a case, or the caller goes on in its own way. */
+reply_other:
+    dec %eax
+    jz slow_saved
+    jmp resume
 
     /* hal/frame.h: words_copy(to, from, frame) */
     .globl words_copy

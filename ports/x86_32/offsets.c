@@ -32,6 +32,7 @@ void offsets(void)
     OFFSET(CPU_FRAME, offsetof(struct x86_cpu, frame));
     OFFSET(CPU_SCRATCH, offsetof(struct x86_cpu, scratch));
     OFFSET(CPU_CORE, offsetof(struct x86_cpu, core));
+    OFFSET(CPU_VCPU_HOST, offsetof(struct x86_cpu, vcpu_host_phys));
     OFFSET(BLOCK_CPU, offsetof(struct cpu_block, cpu));
     OFFSET(TRAP_IP, offsetof(struct trap_registers, ip));
     OFFSET(TRAP_CS, offsetof(struct trap_registers, cs));

@@ -31,17 +31,22 @@
     add $BLOCK_CPU, %esp
     .endm
 
+    /* esp: struct x86_cpu */
     .macro leave_to_core
     mov %esp, %eax
     call *vcpu_exit
+    test %eax, %eax
+    jnz resume_fast
+    mov %esp, %eax
+    call *vcpu_exit_rest
     jmp resume
     .endm
 
-    /* svm_enter(frame, vmcb, host): as on 64 bit. */
+    /* svm_enter(frame, vmcb, cpu): as on 64 bit. */
     .globl svm_enter
     .balign 16
 svm_enter:
-    push %ecx
+    mov %ecx, %esp
     mov %eax, %ecx
     mov %edx, %eax
     guest_load %ecx
@@ -50,17 +55,13 @@ svm_enter:
     vmload %eax
     vmrun %eax
     vmsave %eax
-    pop %eax
+    mov CPU_VCPU_HOST(%esp), %eax
     vmload %eax
     cli
-    push %ecx
-    mov %esp, %ecx
-    and $-(1 << 15), %ecx
-    mov BLOCK_CPU+CPU_FRAME(%ecx), %eax
-    popl FRAME_CX(%eax)
+    mov CPU_FRAME(%esp), %eax
+    mov %ecx, FRAME_CX(%eax)
     guest_save
     stgi
-    reset_stack
     leave_to_core
 
     /* vmx_enter(frame, launched) */

@@ -156,10 +156,8 @@ core_failed:
     call kernel_hypercall
     jmp resume
 
-    /* The way out for a frame of which all is known (kernel_call, kernel_reply); rax = 0: it was not such a case. */
+    /* The way out for a frame of which all is known (kernel_call, kernel_reply, vcpu_exit). */
     .macro leave_fast
-    test %rax, %rax
-    jz core_failed
     mov %rax, %gs:CPU_FRAME
     load_fast
     .endm
@@ -172,6 +170,8 @@ way_call:
     mov %rdi, %rsi
     mov CPU_CORE(%rsp), %rdi
     call kernel_call
+    test %rax, %rax
+    jz core_failed
     leave_fast
 
     /* What a handler's IP is does not matter: it goes on at a portal's. */
@@ -182,7 +182,17 @@ way_reply:
     save_all
     mov CPU_CORE(%rsp), %rdi
     call kernel_reply
+    test $1, %al
+    jnz reply_other
+    .globl resume_fast
+resume_fast:
     leave_fast
+
+    /* It was not such a case, or the caller goes on in its own way. */
+reply_other:
+    dec %rax
+    jz core_failed
+    jmp resume_frame
 
     /* Who goes on at the limit takes an exception: not a fast return. */
 slow_limit:

@@ -42,6 +42,7 @@ void offsets(void)
     OFFSET(CPU_SCRATCH, offsetof(struct x86_cpu, scratch));
     OFFSET(CPU_CORE, offsetof(struct x86_cpu, core));
     OFFSET(CPU_SELF, offsetof(struct x86_cpu, self));
+    OFFSET(CPU_VCPU_HOST, offsetof(struct x86_cpu, vcpu_host_phys));
     OFFSET(BLOCK_CPU, offsetof(struct cpu_block, cpu));
     OFFSET(AP_SLOTS, NOVA_CPUS);
 }

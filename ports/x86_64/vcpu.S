@@ -42,21 +42,25 @@
     mov %r15, FRAME_R15(%rax)
     .endm
 
+    /* rsp: struct x86_cpu */
     .macro leave_to_core
-    mov %gs:CPU_SELF, %rdi
-    mov %rdi, %rsp
+    mov %rsp, %rdi
     call *vcpu_exit
+    test %rax, %rax
+    jnz resume_fast
+    mov %rsp, %rdi
+    call *vcpu_exit_rest
     jmp resume
     .endm
 
     /*
-     * svm_enter(frame, vmcb, host): with GIF clear nothing comes in, so that IF may be set: with virtual interrupt masking it decides whether
+     * svm_enter(frame, vmcb, cpu): with GIF clear nothing comes in, so that IF may be set: with virtual interrupt masking it decides whether
      * interrupts end the guest. VMLOAD and VMSAVE move what VMRUN leaves alone: FS, GS, TR, LDTR and the system call MSRs.
      */
     .globl svm_enter
     .balign 16
 svm_enter:
-    push %rdx
+    mov %rdx, %rsp
     mov %rsi, %rax
     guest_load %rdi
     clgi
@@ -64,10 +68,10 @@ svm_enter:
     vmload %rax
     vmrun %rax
     vmsave %rax
-    mov (%rsp), %rax
+    mov CPU_VCPU_HOST(%rsp), %rax
     vmload %rax
     cli
-    mov %gs:CPU_FRAME, %rax
+    mov CPU_FRAME(%rsp), %rax
     guest_save
     stgi
     leave_to_core
@@ -98,4 +102,4 @@ vmx_exit_entry:
     mov %gs:CPU_FRAME, %rax
     guest_save
     popq FRAME_AX(%rax)
-    leave_to_core
+    leave_to_core /* HOST_SP */
