@@ -55,8 +55,8 @@ struct frame *fast_event_reply(struct cpu *cpu)
     struct nova_utcb *utcb = ec->utcb;
     if (__builtin_expect(items_typed(__atomic_load_n(&utcb->items, __ATOMIC_RELAXED)), 0))
         return frame_marked(0);
-    /* Its clock may have to be set back. The lower half tells, if not now then next time. */
-    if (__builtin_expect(cpu->sc->ec == caller && (word)cpu->sc->waited != (word)caller->waited, 0))
+    /* Its clock has to be set back. */
+    if (__builtin_expect(cpu->sc->waited && cpu->sc->ec == caller, 0))
         return frame_marked(0);
     ASSERT(caller->cpu == cpu);
     ec->caller = 0;

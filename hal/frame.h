@@ -36,7 +36,7 @@ struct frame {
 };
 
 /* A frame that needs more than a fast return, as the result of a function that may also return one that does not (hal/upcall.h). */
-static inline struct frame *frame_marked(struct frame *frame) { return (struct frame *)((char *)frame + 1); }
+static inline struct frame *frame_marked(struct frame *frame) { return (struct frame *)((word)frame + 1); }
 
 /*
  * Prepares the frame of a new thread: all registers zero, flags as the port's user mode needs them (interrupts on), resume = RESUME_FULL.

@@ -199,6 +199,15 @@ static struct frame *enter_hypercall(struct hosted_cpu *cpu)
     return next ? next : kernel_hypercall(cpu->core);
 }
 
+static struct frame *enter_guest_exit(struct hosted_cpu *cpu)
+{
+    uint64_t time = time_now();
+    struct frame *next = time % 8 ? kernel_vcpu_event(cpu->core, time, cpu->number, cpu->address) : 0;
+    if (next && next->resume != RESUME_HYPERCALL)
+        contract_broken("CPU %u is to return fast to handler %p with resume = %u", index_of(cpu), (void *)next, next->resume);
+    return next ? next : kernel_vcpu_exit(cpu->core, cpu->number, cpu->address);
+}
+
 static struct frame *first_step(struct hosted_cpu *cpu)
 {
     switch (cpu->entry) {
@@ -213,7 +222,7 @@ static struct frame *first_step(struct hosted_cpu *cpu)
     case ENTER_TIMER: cpu->deadline = NO_DEADLINE; return kernel_timer(cpu->core);
     case ENTER_GSI: return kernel_gsi(cpu->core, cpu->number);
     case ENTER_CONTINUE: return take_pending(cpu);
-    case ENTER_GUEST: return kernel_vcpu_exit(cpu->core, cpu->number, cpu->address);
+    case ENTER_GUEST: return enter_guest_exit(cpu);
     case ENTER_SIGNAL: __atomic_store_n(&cpu->signal, false, __ATOMIC_SEQ_CST); return kernel_signal(cpu->core);
     }
     contract_broken("entry %d", (int)cpu->entry);
@@ -226,12 +235,13 @@ static void check_resume(struct hosted_cpu *cpu, struct frame *frame)
         contract_broken("CPU %u resumes frame %p with resume = %u", number, (void *)frame, frame->resume);
     if (cpu->switched && frame != cpu->switched)
         contract_broken("CPU %u resumes frame %p, but frame_switch prepared %p", number, (void *)frame, (void *)cpu->switched);
-    if (frame->resume == RESUME_IDLE)
+    if (frame->resume == RESUME_IDLE) {
+        mmu_guest_set(number, 0);
         return;
+    }
     if (!(frame->flags & 1 << 9))
         contract_broken("CPU %u resumes a thread with interrupts off: flags %#lx", number, frame->flags);
-    if (frame->resume == RESUME_VCPU && guest_resume(frame) != mmu_active(number))
-        contract_broken("CPU %u resumes a guest in another one's address space", number);
+    mmu_guest_set(number, frame->resume == RESUME_VCPU ? guest_resume(frame) : 0);
     if (mmu_active(number) != kernel_current_mmu(cpu->core))
         contract_broken("CPU %u resumes a thread of mmu %p, but %p is active", number, (void *)kernel_current_mmu(cpu->core),
                         (void *)mmu_active(number));

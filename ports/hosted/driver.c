@@ -103,7 +103,7 @@ void *guest_try(unsigned cpu, uint64_t address, unsigned rights)
 {
     uint64_t frame = 0;
     guest_frame(cpu);
-    if ((tlb_lookup(cpu, mmu_active(cpu), MMU_GUEST, address >> PAGE_BITS, rights, &frame) & rights) != rights)
+    if ((tlb_lookup(cpu, mmu_guest(cpu), MMU_GUEST, address >> PAGE_BITS, rights, &frame) & rights) != rights)
         return 0;
     return machine_memory(frame << PAGE_BITS | (address & (PAGE_SIZE - 1)));
 }
@@ -112,6 +112,6 @@ void *guest_try(unsigned cpu, uint64_t address, unsigned rights)
 bool guest_port(unsigned cpu, unsigned port)
 {
     guest_frame(cpu);
-    const uint8_t *bits = mmu_active(cpu)->io_guest;
+    const uint8_t *bits = mmu_guest(cpu)->io_guest;
     return bits && port < 65536 && !(__atomic_load_n(&bits[port / 8], __ATOMIC_RELAXED) >> port % 8 & 1);
 }

@@ -221,6 +221,10 @@ unsigned mmu_rights(const struct mmu *mmu, enum mmu_view view, word page, uint64
 unsigned tlb_lookup(unsigned cpu, const struct mmu *mmu, enum mmu_view view, word page, unsigned wanted, uint64_t *frame);
 bool port_allowed(unsigned cpu, const struct mmu *mmu, unsigned port);
 struct mmu *mmu_active(unsigned cpu);
+
+/* Whose guest runs there, 0 = none does. */
+void mmu_guest_set(unsigned cpu, struct mmu *mmu);
+struct mmu *mmu_guest(unsigned cpu);
 void mmu_reset(void);
 
 /* ---- frame.c ---- */

@@ -23,6 +23,7 @@ struct translation {
 
 static struct translation tlb[NOVA_CPUS][TLB_SIZE];
 static struct mmu *active[NOVA_CPUS];
+static struct mmu *guest[NOVA_CPUS];
 static struct {
     uint32_t tag, generation;
     bool valid;
@@ -315,7 +316,7 @@ static bool collect(uint64_t *entry, int level, struct page_reserve *pages, unsi
 bool mmu_fini(struct mmu *mmu, struct page_reserve *pages, unsigned max)
 {
     for (unsigned cpu = 0; cpu < NOVA_CPUS; cpu++)
-        if (__atomic_load_n(&active[cpu], __ATOMIC_RELAXED) == mmu)
+        if (__atomic_load_n(&active[cpu], __ATOMIC_RELAXED) == mmu || __atomic_load_n(&guest[cpu], __ATOMIC_RELAXED) == mmu)
             contract_broken("mmu_fini: the tables are active on CPU %u", cpu);
     for (int view = 0; view < MMU_VIEWS; view++) {
         uint64_t root = mmu->root[view] | PRESENT;
@@ -336,6 +337,9 @@ void *mmu_activate(void *result, struct mmu *mmu)
 }
 
 struct mmu *mmu_active(unsigned cpu) { return active[cpu]; }
+
+void mmu_guest_set(unsigned cpu, struct mmu *mmu) { __atomic_store_n(&guest[cpu], mmu, __ATOMIC_RELAXED); }
+struct mmu *mmu_guest(unsigned cpu) { return guest[cpu]; }
 
 void mmu_flush(struct mmu *mmu, enum mmu_view view, word page, word count)
 {
@@ -368,7 +372,7 @@ unsigned tlb_stale(void)
     for (unsigned cpu = 0; cpu < NOVA_CPUS; cpu++)
         for (struct translation *t = tlb[cpu]; t < tlb[cpu] + TLB_SIZE; t++) {
             /* Only address spaces that are still there: the memory of others may be reused. */
-            if (!t->tag || active[cpu] != t->mmu || t->mmu->tag != t->tag)
+            if (!t->tag || (active[cpu] != t->mmu && guest[cpu] != t->mmu) || t->mmu->tag != t->tag)
                 continue;
             uint64_t frame = 0;
             unsigned rights = mmu_rights(t->mmu, t->view, t->page, &frame, 0);

@@ -143,6 +143,20 @@ static void load(struct frame *frame, const struct nova_state *state, word mtd)
     guest->state.xcr0 = (guest->state.xcr0 & XCR0_ALL) | 1;
 }
 
+static struct frame *deliver(struct frame *frame, struct frame *handler, struct nova_state *state)
+{
+    frame_lend(frame, handler);
+    save(frame, state, handler->words, 0);
+    return handler;
+}
+
+static struct frame *take(struct frame *frame, struct frame *handler, const struct nova_state *state)
+{
+    frame_switch(handler, frame);
+    load(frame, state, *(const volatile word *)&state->mtd);
+    return frame_marked(frame);
+}
+
 static void pause(struct frame *frame, uint64_t ticks)
 {
     struct guest *guest = guest_here(frame);
@@ -155,6 +169,6 @@ bool hosted_guests;
 
 const struct virtualization_ops *hal_virtualization(void)
 {
-    static const struct virtualization_ops operations = {1, start, stop, save, load, pause};
+    static const struct virtualization_ops operations = {1, start, stop, save, load, deliver, take, pause};
     return hosted_guests ? &operations : 0;
 }

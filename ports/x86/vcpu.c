@@ -83,7 +83,7 @@ void vcpu_pause(struct frame *frame, uint64_t ticks)
 {
     struct vcpu *vcpu = vcpu_of(frame);
     vcpu->clock -= ticks;
-    vcpu->due = true;
+    vcpu->due |= ticks != 0;
 }
 
 struct frame *vcpu_deliver(struct frame *frame, struct frame *handler, struct nova_state *state)

@@ -75,7 +75,7 @@ static void image_make(void)
         fpu->registers[i % 16 < 10 ? i : 0] = (uint8_t)pick(256); /* ST0-7 */
     for (unsigned i = 128; i < 256; i++)
         fpu->registers[i] = (uint8_t)pick(256); /* XMM0-7 */
-    fpu->present = xcr0 & (pick(2) ? 3 : 7);
+    fpu->present = fpu_components & (pick(2) ? 3 : 7);
 }
 
 static void test_good(void)
@@ -133,8 +133,8 @@ static void run(uint32_t features)
     if (features) {
         uint32_t low, high;
         asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-        xcr0 = low & 7;
-        area_size = xcr0 & 4 ? 832 : 576;
+        fpu_components = low & 7;
+        area_size = fpu_components & 4 ? 832 : 576;
     }
     fpu_init(initial);
     test_good();
