@@ -50,7 +50,7 @@ static inline bool waits_plainly(const struct ec *ec)
 struct frame *fast_event_reply(struct cpu *cpu)
 {
     struct ec *ec = cpu->current, *caller = ec->caller;
-    if (caller->kind != EC_VCPU || __builtin_expect(!waits_plainly(caller) || cpu->helping, 0))
+    if (__builtin_expect(!waits_plainly(caller) || cpu->helping, 0))
         return frame_marked(0);
     struct nova_utcb *utcb = ec->utcb;
     if (__builtin_expect(items_typed(__atomic_load_n(&utcb->items, __ATOMIC_RELAXED)), 0))

@@ -7,7 +7,7 @@
 
 #include "core/ec.h"
 
-/* The current EC replies to what may be an event of a virtual CPU. Result as that of kernel_reply. */
+/* The current EC replies to a virtual CPU. Result as that of kernel_reply. */
 struct frame *fast_event_reply(struct cpu *cpu);
 
 #endif

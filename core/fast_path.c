@@ -116,7 +116,7 @@ struct frame *kernel_reply(struct cpu *cpu)
     if (__builtin_expect(!caller, 0))
         return frame_marked(0);
     if (__builtin_expect(ec_waits_specially(caller) || cpu->helping, 0))
-        return fast_event_reply(cpu);
+        return caller->kind == EC_VCPU ? fast_event_reply(cpu) : frame_marked(0);
     ASSERT(caller->cpu == cpu);
     if (__builtin_expect(message_words(ec) | ec->frame.special | caller->frame.special, 0)) {
         word items = message_words(ec);

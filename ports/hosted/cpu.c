@@ -202,7 +202,7 @@ static struct frame *enter_hypercall(struct hosted_cpu *cpu)
 static struct frame *enter_guest_exit(struct hosted_cpu *cpu)
 {
     uint64_t time = time_now();
-    struct frame *next = time % 8 ? kernel_vcpu_event(cpu->core, time, cpu->number, cpu->address) : 0;
+    struct frame *next = time % 8 ? kernel_vcpu_event(cpu->core, cpu->number, cpu->address) : 0;
     if (next && next->resume != RESUME_HYPERCALL)
         contract_broken("CPU %u is to return fast to handler %p with resume = %u", index_of(cpu), (void *)next, next->resume);
     return next ? next : kernel_vcpu_exit(cpu->core, cpu->number, cpu->address);
