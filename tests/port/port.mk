@@ -4,7 +4,7 @@
 # ports/hosted/rules.mk includes this.
 
 PORT_FLAGS := -std=gnu11 -g -O1 $(WARN) -I$(TOP) -I$(TOP)/include -DNOVA_CPUS=$(CPUS) -DDEBUG -include $(TOP)/tests/port/fake.h
-PORT_TESTS := $(foreach bits,64 32,$(OUT)/test/mmu$(bits) $(OUT)/test/fpu$(bits) $(OUT)/test/vtlb$(bits))
+PORT_TESTS := $(foreach bits,64 32,$(OUT)/test/mmu$(bits) $(OUT)/test/fpu$(bits) $(OUT)/test/vtlb$(bits) $(OUT)/test/svm_vtlb$(bits))
 TEST_PROGRAMS += $(PORT_TESTS)
 
 PORT_HEADERS := $(addprefix $(TOP)/,$(call find,tests/port/*.h ports/x86/*.h hal/*.h core/lib/*.h))
@@ -26,3 +26,9 @@ $(OUT)/test/vtlb%: tests/port/vtlb.c $(VTLB_FILES) $(PORT_HEADERS) $(FLAGS)
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -m$* $(filter-out -include %/fake.h,$(PORT_FLAGS)) $(SANITIZE) -I$(TOP)/ports/x86_$* -o $@ $(TOP)/tests/port/vtlb.c $(VTLB_FILES)
+
+# The file is included by its test, which is all around it.
+$(OUT)/test/svm_vtlb%: tests/port/svm_vtlb.c $(addprefix $(TOP)/ports/x86/,svm_vtlb.c instruction.c) $(PORT_HEADERS) $(FLAGS)
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -m$* $(filter-out -include %/fake.h,$(PORT_FLAGS)) $(SANITIZE) -I$(TOP)/ports/x86_$* -o $@ $(TOP)/tests/port/svm_vtlb.c $(TOP)/ports/x86/instruction.c
