@@ -7,7 +7,7 @@ import pytest
 import guests
 from guests import ARCHS, COLUMNS
 
-QUICK = {"QEMU AMD, NPT", "QEMU AMD, vTLB"}
+QUICK = {"QEMU AMD, NPT", "QEMU AMD, vTLB", "Bochs Intel, EPT", "Bochs Intel, vTLB"}
 DONE = r"# vmm: done, (\d+) guests, (\d+) failed"
 BY_NAME = {column.name: column for column in COLUMNS}
 QEMU = [BY_NAME["QEMU AMD, NPT"], BY_NAME["QEMU AMD, vTLB"]]

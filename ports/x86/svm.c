@@ -20,7 +20,8 @@
 /*
  * QEMU's interpreter (at least to 7.2) does not put CR0 of the host back when a guest exits with EFER.LME but neither paging nor PAE, and so the machine dies. There,
  * such a state counts as invalid. And it forgets the interrupt shadow at VMRUN: a window would be open between STI and HLT, and the guest sleep over its interrupt. So
- * there the window is asked for after the next exit, which HLT itself or the host's timer makes.
+ * there the window is asked for after the next exit, which HLT itself or the host's timer makes; if the timer is so fast that the guest is still at the same
+ * instruction, the shadow is put back (shadow_keep).
  */
 static bool qemu;
 
@@ -229,6 +230,22 @@ static struct frame *svm_resume(struct x86_cpu *cpu, struct frame *frame)
     svm_run(cpu, frame, vcpu, vcpu->hardware, frame->arg[ARG_AX]);
 }
 
+/* After an exit that is no instruction's doing. Where the guest really stays at one place with interrupts on, they come some exits later. */
+static void shadow_keep(struct vcpu *vcpu, struct vmcb *vmcb)
+{
+    enum { EXITS = 8 };
+    if (!qemu)
+        return;
+    if (vmcb->shadow & SHADOW_ACTIVE) {
+        vcpu->shadow_ip = vmcb->ip;
+        vcpu->shadow_left = EXITS;
+    } else if (vcpu->shadow_left && vcpu->shadow_ip == vmcb->ip) {
+        vcpu->shadow_left--;
+        vmcb->shadow = SHADOW_ACTIVE;
+    } else
+        vcpu->shadow_left = 0;
+}
+
 /* After svm_exit. */
 static struct frame *svm_exit_rest(struct x86_cpu *cpu)
 {
@@ -249,8 +266,12 @@ static struct frame *svm_exit_rest(struct x86_cpu *cpu)
     switch (code) {
     case EXIT_INTR:
     case EXIT_NMI:
-    case EXIT_INIT: vcpu->inject = again; return 0; /* NMIs have come when the stub set GIF */
-    case EXIT_EXCEPTION ... EXIT_EXCEPTION + 31: vcpu->inject = again; break;
+    case EXIT_INIT: /* NMIs have come when the stub set GIF */
+        vcpu->inject = again;
+        shadow_keep(vcpu, vmcb);
+        return 0;
+    case EXIT_EXCEPTION ... EXIT_EXCEPTION + 31: vcpu->inject = again; /* fall through */
+    case EXIT_NPF: shadow_keep(vcpu, vmcb); break;
     }
     if (vcpu->vtlb.on && code <= EXIT_LAST) {
         struct frame *handled = svm_vtlb_exit(cpu, vcpu, (unsigned)code);

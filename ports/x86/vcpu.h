@@ -50,6 +50,8 @@ struct vcpu {
     bool due;             /* SVM: the next entry has to look at all of it, not only at what the exit has left */
     uint8_t switches;     /* SWITCH_* that this guest needs */
     bool sets_xcr0;       /* XSETBV of the guest does not exit */
+    uint64_t shadow_ip;   /* SVM on QEMU: where the guest was in an interrupt shadow, which counts for so many exits more */
+    uint8_t shadow_left;
     bool window, nmi_window;
     bool launched;              /* VMX */
     uint8_t instruction_length; /* VMX: of the exit */
