@@ -21,6 +21,7 @@ struct hosted_cpu {
     struct cpu *core;
     struct frame *current;  /* what user mode runs */
     struct frame *switched; /* what frame_switch prepared */
+    bool switched_used;     /* its fpu_used */
     bool inside;            /* in the kernel: running or spinning */
     bool in_kernel;         /* between entry and resume, for checks */
     bool signal;
@@ -133,11 +134,12 @@ void frame_switch(struct frame *from, struct frame *to)
     if (!self || !self->in_kernel)
         contract_broken("frame_switch outside of the kernel");
     machine_point();
-    if (from && self->switched && from != self->switched)
+    if (from && self->switched && from != self->switched && (self->switched_used || from->fpu_used))
         contract_broken("frame_switch on CPU %u: from %p, but the CPU runs %p", cpu_number(), (void *)from, (void *)self->switched);
     if (!to)
         contract_broken("frame_switch on CPU %u to nothing", cpu_number());
     self->switched = to;
+    self->switched_used = to->fpu_used;
 }
 
 void frame_lend(struct frame *from, struct frame *to)
@@ -233,7 +235,7 @@ static void check_resume(struct hosted_cpu *cpu, struct frame *frame)
     unsigned number = index_of(cpu);
     if (frame->resume > RESUME_VCPU)
         contract_broken("CPU %u resumes frame %p with resume = %u", number, (void *)frame, frame->resume);
-    if (cpu->switched && frame != cpu->switched)
+    if (cpu->switched && frame != cpu->switched && (cpu->switched_used || frame->fpu_used))
         contract_broken("CPU %u resumes frame %p, but frame_switch prepared %p", number, (void *)frame, (void *)cpu->switched);
     if (frame->resume == RESUME_IDLE) {
         mmu_guest_set(number, 0);
@@ -282,6 +284,7 @@ static void run_kernel(struct hosted_cpu *cpu)
         }
         if (frame) {
             cpu->current = cpu->switched = frame;
+            cpu->switched_used = frame->fpu_used;
             fpu_resume(number, frame);
             __atomic_store_n(&cpu->idle, frame->resume == RESUME_IDLE, __ATOMIC_RELAXED);
         }

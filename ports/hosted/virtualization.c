@@ -103,6 +103,7 @@ static void start(struct frame *frame, void *area, struct mmu *mmu)
     guest->state.xcr0 = 1;
     frame->reg[FRAME_REGS - 1] = (word)guest;
     frame->resume = RESUME_VCPU;
+    frame->fpu_used = 1;
 }
 
 static void stop(struct frame *frame)
