@@ -49,19 +49,26 @@ static inline bool piece_decode(const struct transfer_order *order, struct piece
     return true;
 }
 
-/* Enters [at, stop) of the receiver's space, which is empty there and on one side of the user limit. Under tree and space lock. 0 = out of memory; else 1 + number of new tables. */
-static inline unsigned range_add(struct range_space *to, word at, word stop, struct range *after, const struct mapping *template,
-                                 word value, uint8_t flags)
+/*
+ * Enters *count units of the receiver's space from 'at' on, which is empty there and on one side of the user limit, or as many as go in one piece, if not the
+ * whole is asked for. Under tree and space lock. 0 = out of memory; else 1 + number of new tables.
+ */
+static inline unsigned range_add(struct range_space *to, bool memory, word at, word *count, bool whole, struct range *after,
+                                 const struct mapping *template, word value, uint8_t flags)
 {
     struct page_reserve reserve = {0, 0};
     struct range *range = slab_take(to->space.account, slab_class(sizeof *range), false);
     if (!range)
         return 0;
-    bool page = flags == MAPPING_HOST && stop - at == 1 && to->space.type == NOVA_CRD_MEM;
-    bool mapped = page && mmu_map_page(to->mmu, at, value, template->rights & 7, template->type);
-    if (!mapped && !range_prepare(to, at, stop - at, value, flags, &reserve)) {
-        slab_free(to->space.account, range, sizeof *range);
-        return 0;
+    bool mapped =
+        memory && flags == MAPPING_HOST && mmu_map_quickly(to->mmu, at, *count, value, template->rights & 7, template->type);
+    if (!mapped) {
+        if (memory && *count > 1 && !whole)
+            *count = mmu_piece(at, *count, value);
+        if (!range_prepare(to, at, *count, value, flags, &reserve)) {
+            slab_free(to->space.account, range, sizeof *range);
+            return 0;
+        }
     }
     unsigned tables = reserve.count;
     struct mapping *m = &range->mapping;
@@ -72,7 +79,7 @@ static inline unsigned range_add(struct range_space *to, word at, word stop, str
     m->flags = flags;
     m->lock = template->lock;
     m->type = template->type;
-    range->count = stop - at;
+    range->count = *count;
     mapping_link(m, template->parent);
     range_enter(to, range, after, mapped ? 0 : &reserve);
     if (__builtin_expect(reserve.count, 0))
@@ -114,15 +121,14 @@ static unsigned range_fill(const struct transfer_order *order, struct range_spac
             stop = word_min(stop, host_pages);
         if (!memory || at < host_pages)
             flags |= MAPPING_HOST;
-        if (memory && stop - at > 1)
-            stop = at + mmu_piece(at, stop - at, value);
-        unsigned tables = range_add(to, at, stop, next, template, value, flags);
+        word count = stop - at;
+        unsigned tables = range_add(to, memory, at, &count, false, next, template, value, flags);
         if (!tables) {
             status = NOVA_QUO_OOM;
             break;
         }
-        spend(&budget, MAPPING_COST + (memory ? stop - at : 0) + tables * TABLE_COST);
-        at = stop;
+        spend(&budget, MAPPING_COST + (memory ? count : 0) + tables * TABLE_COST);
+        at += count;
     }
     spin_unlock(&to->space.lock);
     *order->budget = budget;
@@ -148,7 +154,8 @@ static inline unsigned page_delegate(const struct transfer_order *order, word ta
         spin_lock(&to->space.lock);
         next = range_next(to, target);
         if (!next || next->mapping.base > target) {
-            unsigned tables = range_add(to, target, target + 1, next, &template, parent->value + (source - parent->base),
+            word count = 1;
+            unsigned tables = range_add(to, true, target, &count, true, next, &template, parent->value + (source - parent->base),
                                         target < host_pages ? flags | MAPPING_HOST : flags);
             status = tables ? NOVA_SUCCESS : NOVA_QUO_OOM;
             spend(order->budget, MAPPING_COST + tables * TABLE_COST);
@@ -350,8 +357,9 @@ enum nova_status space_give_memory(struct spaces *spaces, word page, word count,
     spin_lock(&space->space.lock);
     struct range *there = range_next(space, page);
     if (!there || there->mapping.base >= page + count)
-        status = range_add(space, page, page + count, there, &template, frame, (uint8_t)(flags | MAPPING_HOST)) ? NOVA_SUCCESS
-                                                                                                                : NOVA_QUO_OOM;
+        status = range_add(space, true, page, &count, true, there, &template, frame, (uint8_t)(flags | MAPPING_HOST))
+                     ? NOVA_SUCCESS
+                     : NOVA_QUO_OOM;
     spin_unlock(&space->space.lock);
     mapping_unlock(lock);
     return status;

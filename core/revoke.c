@@ -347,7 +347,6 @@ static inline bool whole_revoke(struct cpu *cpu, struct range_space *space, word
     bool done = m->base >= page + count;
     if (m->base == page && range->count == count && !m->child && !(m->flags & (MAPPING_FIXED | MAPPING_PART)) &&
         !(m->rights & ~permissions)) {
-        struct stale_set stale;
         spin_lock(&space->space.lock);
         if ((done = range_protect(space, range, page, page + count, 0))) {
             mapping_unlink(m);
@@ -355,9 +354,7 @@ static inline bool whole_revoke(struct cpu *cpu, struct range_space *space, word
         }
         spin_unlock(&space->space.lock);
         mapping_unlock(lock);
-        stale_init(&stale);
-        stale_add(&stale, space, page, count);
-        shootdown(cpu, &stale);
+        shootdown_one(cpu, space, page, count);
     } else
         mapping_unlock(lock);
     return done;
@@ -466,8 +463,6 @@ bool space_supersede(struct cpu *cpu, struct object_space *space, word selector,
 void space_take_memory(struct cpu *cpu, struct spaces *spaces, word page, word count)
 {
     struct range_space *space = &spaces->memory;
-    struct stale_set stale;
-    stale_init(&stale);
     uint8_t lock = mapping_lock_choose(&space->space, page);
     mapping_lock(lock);
     spin_lock(&space->space.lock);
@@ -476,10 +471,9 @@ void space_take_memory(struct cpu *cpu, struct spaces *spaces, word page, word c
     bool complete = range_protect(space, range, page, page + count, 0);
     ASSERT(complete); /* entered as one range, never cut */
     (void)complete;
-    stale_add(&stale, space, page, count);
     mapping_unlink(&range->mapping);
     range_remove(space, range);
     spin_unlock(&space->space.lock);
     mapping_unlock(lock);
-    shootdown(cpu, &stale);
+    shootdown_one(cpu, space, page, count);
 }

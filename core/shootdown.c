@@ -27,17 +27,24 @@ void stale_add(struct stale_set *set, struct range_space *space, word page, word
     set->entry[set->count++].count = count;
 }
 
-/* Whether any CPU but this one may hold something stale. */
+/* Whether any CPU but this one may hold translations of a space; something stale. */
+static inline bool used_elsewhere(const struct range_space *space, unsigned number)
+{
+    for (unsigned at = 0; at < CPU_SET_WORDS; at++) {
+        word here = at == number / (8 * sizeof(word)) ? (word)1 << number % (8 * sizeof(word)) : 0;
+        if (__atomic_load_n(&space->cpus[at], __ATOMIC_RELAXED) & ~here)
+            return true;
+    }
+    return false;
+}
+
 static inline bool stale_elsewhere(const struct stale_set *set, unsigned number)
 {
     if (set->everything)
         return true;
     for (unsigned i = 0; i < set->count; i++)
-        for (unsigned at = 0; at < CPU_SET_WORDS; at++) {
-            word here = at == number / (8 * sizeof(word)) ? (word)1 << number % (8 * sizeof(word)) : 0;
-            if (__atomic_load_n(&set->entry[i].space->cpus[at], __ATOMIC_RELAXED) & ~here)
-                return true;
-        }
+        if (used_elsewhere(set->entry[i].space, number))
+            return true;
     return false;
 }
 
@@ -95,6 +102,18 @@ static __attribute__((noinline)) void flush_everywhere(struct cpu *cpu, const st
             cpu_pause();
         }
     }
+}
+
+void shootdown_one(struct cpu *cpu, struct range_space *space, word page, word count)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* as in shootdown */
+    if (__builtin_expect(used_elsewhere(space, cpu->number), 0)) {
+        struct stale_set set;
+        stale_init(&set);
+        stale_add(&set, space, page, count);
+        flush_everywhere(cpu, &set);
+    } else if (cpu_set_has(space->cpus, cpu->number))
+        mmu_flush(space->mmu, MMU_HOST, page, count);
 }
 
 void shootdown(struct cpu *cpu, const struct stale_set *set)

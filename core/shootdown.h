@@ -31,6 +31,9 @@ void stale_add(struct stale_set *set, struct range_space *space, word page, word
 /* When it returns, no CPU uses what was collected. */
 void shootdown(struct cpu *cpu, const struct stale_set *set);
 
+/* The same for one range of a space of memory. */
+void shootdown_one(struct cpu *cpu, struct range_space *space, word page, word count);
+
 /* Does what others asked this CPU for. Called for PENDING_FLUSH and while waiting. */
 void shootdown_serve(struct cpu *cpu);
 

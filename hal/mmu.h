@@ -20,7 +20,7 @@ struct mmu {
     const uint8_t *io_guest;  /* the same for virtual CPUs, with 4096 more bytes of ones at its end; 0 = no port */
     uint32_t io_generation;   /* core counts it up whenever a bit of io_bitmap changes */
     uint32_t tag;             /* the port's: PCID or the like */
-    word port[6];             /* the port's own */
+    word port[8];             /* the port's own */
 };
 
 /* Chain of free, zeroed pages; each page's first word points to the next. Core allocates and accounts them, the port takes them. */
@@ -70,8 +70,11 @@ word mmu_piece(word page, word count, uint64_t frame);
 void mmu_map(struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame, unsigned rights, enum memory_type type,
              struct page_reserve *reserve);
 
-/* The same for one empty page of the host view, if no table page is missing; false = one is, and nothing was done. */
-bool mmu_map_page(struct mmu *mmu, word page, uint64_t frame, unsigned rights, enum memory_type type);
+/*
+ * The same for the host view, count as mmu_piece allows, where that is quickly done without a table page; false = it is not, or count is too large, and
+ * nothing was done.
+ */
+bool mmu_map_quickly(struct mmu *mmu, word page, word count, uint64_t frame, unsigned rights, enum memory_type type);
 
 /*
  * Leaves of each mapping in the range only the given rights (0 = unmaps). Never adds rights. Empty places stay empty. Table pages stay until mmu_fini.

@@ -171,12 +171,12 @@ void mmu_map(struct mmu *mmu, enum mmu_view view, word page, word count, uint64_
         contract_broken("hosted mmu: took %u pages, mmu_need said %u", before - reserve->count, need);
 }
 
-bool mmu_map_page(struct mmu *mmu, word page, uint64_t frame, unsigned rights, enum memory_type type)
+bool mmu_map_quickly(struct mmu *mmu, word page, word count, uint64_t frame, unsigned rights, enum memory_type type)
 {
     struct page_reserve none = {0, 0};
-    if (mmu_need(mmu, MMU_HOST, page, 1, frame))
+    if (mmu_need(mmu, MMU_HOST, page, count, frame) || mmu_piece(page, count, frame) != count)
         return false;
-    mmu_map(mmu, MMU_HOST, page, 1, frame, rights, type, &none);
+    mmu_map(mmu, MMU_HOST, page, count, frame, rights, type, &none);
     return true;
 }
 

@@ -63,7 +63,7 @@ void mmu_init(struct mmu *mmu, void *root)
     mmu->root[MMU_GUEST] = mmu->root[MMU_DEVICE] = 0;
     mmu_number(mmu);
     mmu->port[PORT_ROOT_GENERATION] = mmu->port[PORT_GUEST_GENERATION] = 0;
-    mmu->port[PORT_LEAVES_OF] = ~(word)0;
+    mmu->port[PORT_LEAVES_OF] = mmu->port[PORT_LARGE_OF] = ~(word)0;
 }
 
 /* Highest level with leaves. */
@@ -98,12 +98,27 @@ static inline uint64_t *leaves_again(const struct mmu *mmu, enum mmu_view view, 
     return same ? (uint64_t *)mmu->port[PORT_LEAVES] + (page & (TABLE_ENTRIES - 1)) : 0;
 }
 
-static inline void leaves_keep(struct mmu *mmu, enum mmu_view view, word page, uint64_t *leaf)
+/* The entries from 'page' on, if count pages of the host view are whole entries in the table of large pages that was used last, and none leads to a table; 0 otherwise. */
+static inline uint64_t *large_again(const struct mmu *mmu, enum mmu_view view, word page, word count)
 {
-    if (view != MMU_HOST)
+    if (view != MMU_HOST || mmu->port[PORT_LARGE_OF] != page >> 2 * TABLE_BITS || (page | count) & (TABLE_ENTRIES - 1) ||
+        count > entry_rest(page, 3))
+        return 0;
+    uint64_t *entry = (uint64_t *)mmu->port[PORT_LARGE] + table_index(page, 2);
+    for (word i = 0; i < count >> TABLE_BITS; i++)
+        if ((entry[i] & (ENTRY_PRESENT | ENTRY_LARGE)) == ENTRY_PRESENT)
+            return 0;
+    return entry;
+}
+
+/* Remembers the table of an entry of level 1 or 2. */
+static inline void table_keep(struct mmu *mmu, enum mmu_view view, unsigned level, word page, uint64_t *entry)
+{
+    if (view != MMU_HOST || level > 2)
         return;
-    mmu->port[PORT_LEAVES_OF] = page >> TABLE_BITS;
-    mmu->port[PORT_LEAVES] = (word)leaf & ~(word)(PAGE_SIZE - 1);
+    unsigned at = level == 1 ? PORT_LEAVES : PORT_LARGE;
+    mmu->port[at + 1] = page >> TABLE_BITS * level;
+    mmu->port[at] = (word)entry & ~(word)(PAGE_SIZE - 1);
 }
 
 /* The entry of a page at which a walk ends: the page's leaf, or the empty entry where a table is missing. */
@@ -118,21 +133,6 @@ static uint64_t *walk(const struct mmu *mmu, enum mmu_view view, word page, unsi
         }
         table = table_of(*entry);
     }
-}
-
-/* Whether the pages are whole entries of one table of level 2, where a walk for the first one ended at this level. */
-static bool whole_entries(word page, word count, unsigned level)
-{
-    return level == 2 && !((page | count) & (entry_span(2) - 1)) && count <= entry_rest(page, 3);
-}
-
-/* Whether none of such entries leads to a table. */
-static bool no_tables(const uint64_t *entry, word count)
-{
-    for (; count; count -= entry_span(2))
-        if ((*entry++ & (ENTRY_PRESENT | ENTRY_LARGE)) == ENTRY_PRESENT)
-            return false;
-    return true;
 }
 
 /*
@@ -185,8 +185,6 @@ static SELDOM unsigned tables_need(const struct mmu *mmu, enum mmu_view view, wo
     walk(mmu, view, page, &level);
     if (count == 1 || (level == 1 && count <= entry_rest(page, 2)))
         return level - 1;
-    if (whole_entries(page, count, level) && leaf_levels(view) > 1 && !(frame & (entry_span(2) - 1)) && mtrr_uniform(frame, count))
-        return 0;
     /* Ranges of more than 1 GiB get the bound of an empty space instead of a long walk. */
     if (count > entry_span(3) && mtrr_uniform(frame, count))
         return tables_for(view, levels(view) - 1, page, count, frame);
@@ -259,11 +257,14 @@ static SELDOM uint64_t ept_type(uint64_t frame, enum memory_type type)
 }
 
 /* Beyond the last address that an entry can hold there is nothing to map: what would overflow runs into bits that the CPU ignores. */
-static inline void leaves_write(uint64_t *entry, word count, uint64_t frame, uint64_t bits)
+static inline void leaves_write(uint64_t *entry, word count, uint64_t frame, uint64_t bits, unsigned size)
 {
     uint64_t value = (frame << PAGE_BITS & ENTRY_ADDRESS) | bits;
-    for (; count; count--, value += PAGE_SIZE)
+    for (;; value += size) {
         entry_write(entry++, value);
+        if (!--count)
+            break;
+    }
 }
 
 /* The same as mmu_map, where tables may be missing or large pages be used. */
@@ -278,16 +279,8 @@ static __attribute__((noinline)) void tables_map(struct mmu *mmu, enum mmu_view 
     bool ept = is_ept(view);
     uint64_t bits = ept ? ept_bits(rights) : host_bits(rights, type);
     unsigned level;
-    uint64_t *entry = walk(mmu, view, page, &level);
-    bool whole = whole_entries(page, count, level) && leaf_levels(view) > 1 && !(frame & (entry_span(2) - 1));
-    if (whole && no_tables(entry, count) && mtrr_uniform(frame, count)) {
-        uint64_t value = (frame << PAGE_BITS & ENTRY_ADDRESS) | bits | ENTRY_LARGE | (ept ? ept_type(frame, type) : 0);
-        for (; count; count -= entry_span(2), value += LARGE_PAGE_SIZE)
-            entry_write(entry++, value);
-        return;
-    }
     while (count) {
-        entry = walk(mmu, view, page, &level);
+        uint64_t *entry = walk(mmu, view, page, &level);
         ASSERT(!(*entry & ENTRY_PRESENT));
         word part = word_min(count, entry_rest(page, level));
         while (level > 1 && !leaf_fits(view, level, page, part, frame)) {
@@ -295,15 +288,15 @@ static __attribute__((noinline)) void tables_map(struct mmu *mmu, enum mmu_view 
             entry = &table[table_index(page, level)];
             part = word_min(part, entry_rest(page, level));
         }
+        table_keep(mmu, view, level, page, entry);
         if (level > 1) {
             entry_write(entry, (frame << PAGE_BITS & ENTRY_ADDRESS) | bits | ENTRY_LARGE | (ept ? ept_type(frame, type) : 0));
         } else {
             part = word_min(count, entry_rest(page, 2));
-            leaves_keep(mmu, view, page, entry);
             for (word i = 0; ept && i < part; i++)
                 entry_write(entry + i, ((frame + i) << PAGE_BITS & ENTRY_ADDRESS) | bits | ept_type(frame + i, type));
             if (!ept)
-                leaves_write(entry, part, frame, bits);
+                leaves_write(entry, part, frame, bits, PAGE_SIZE);
         }
         page += part;
         frame += part;
@@ -318,18 +311,32 @@ void mmu_map(struct mmu *mmu, enum mmu_view view, word page, word count, uint64_
     if (!rights)
         return;
     if (entry)
-        leaves_write(entry, count, frame, host_bits(rights, type));
+        leaves_write(entry, count, frame, host_bits(rights, type), PAGE_SIZE);
     else
         tables_map(mmu, view, page, count, frame, rights, type, reserve);
 }
 
-bool mmu_map_page(struct mmu *mmu, word page, uint64_t frame, unsigned rights, enum memory_type type)
+/* Large pages in a table that is there. */
+static __attribute__((noinline)) bool large_map(struct mmu *mmu, word page, word count, uint64_t frame, unsigned rights,
+                                                enum memory_type type)
 {
-    /* In the table that was used last there is always a place for it. */
+    uint64_t *entry = large_again(mmu, MMU_HOST, page, count);
+    if (!entry || !rights || frame & (TABLE_ENTRIES - 1) || count > PIECE_LARGE * entry_span(2) || !mtrr_uniform(frame, count))
+        return false;
+    leaves_write(entry, count >> TABLE_BITS, frame, host_bits(rights, type) | ENTRY_LARGE, LARGE_PAGE_SIZE);
+    return true;
+}
+
+bool mmu_map_quickly(struct mmu *mmu, word page, word count, uint64_t frame, unsigned rights, enum memory_type type)
+{
     if (mmu->port[PORT_LEAVES_OF] != page >> TABLE_BITS)
+        return large_map(mmu, page, count, frame, rights, type);
+    /* In the table that was used last there is always a place. */
+    if (count > 1 && (count > PIECE_SMALL || count > entry_rest(page, 2)))
         return false;
     if (rights)
-        leaves_write((uint64_t *)mmu->port[PORT_LEAVES] + (page & (TABLE_ENTRIES - 1)), 1, frame, host_bits(rights, type));
+        leaves_write((uint64_t *)mmu->port[PORT_LEAVES] + (page & (TABLE_ENTRIES - 1)), count, frame, host_bits(rights, type),
+                     PAGE_SIZE);
     return true;
 }
 
@@ -398,10 +405,7 @@ static __attribute__((noinline)) unsigned tables_protect(struct mmu *mmu, enum m
         return 0;
     unsigned level;
     uint64_t *entry = walk(mmu, view, page, &level);
-    if (whole_entries(page, count, level) && no_tables(entry, count)) {
-        for (; count; count -= entry_span(2))
-            leaves_reduce(view, entry++, 1, rights);
-    } else if (level > 1 || count > entry_rest(page, 2)) {
+    if (level > 1 || count > entry_rest(page, 2)) {
         unsigned need = split_need(mmu, view, page, count, rights);
         if (need > reserve->count)
             return need;
@@ -409,8 +413,8 @@ static __attribute__((noinline)) unsigned tables_protect(struct mmu *mmu, enum m
     while (count) {
         entry = walk(mmu, view, page, &level);
         word rest = word_min(count, entry_rest(page, level > 1 ? level : 2));
+        table_keep(mmu, view, level, page, entry);
         if (level == 1) {
-            leaves_keep(mmu, view, page, entry);
             leaves_reduce(view, entry, rest, rights);
         } else {
             uint64_t value = leaf_reduce(view, *entry, rights);
@@ -453,6 +457,8 @@ static SELDOM struct mmu_leaf leaf_find(const struct mmu *mmu, enum mmu_view vie
 unsigned mmu_protect(struct mmu *mmu, enum mmu_view view, word page, word count, unsigned rights, struct page_reserve *reserve)
 {
     uint64_t *entry = leaves_again(mmu, view, page, count);
+    if (!entry && (entry = large_again(mmu, view, page, count)))
+        count >>= TABLE_BITS;
     if (!entry)
         return tables_protect(mmu, view, page, count, rights, reserve);
     leaves_reduce(MMU_HOST, entry, count, rights);

@@ -17,7 +17,9 @@ enum {
     PORT_ROOT_GENERATION = 2,  /* 32 bit: counts new entries of the root */
     PORT_GUEST_GENERATION = 3, /* counts changes of the guest view that take rights away */
     PORT_LEAVES = 4,           /* the table of 4 KiB leaves of the host view that was used last; tables stay */
-    PORT_LEAVES_OF = 5         /* ... and the number of its first page >> TABLE_BITS */
+    PORT_LEAVES_OF = 5,        /* ... and the number of its first page >> TABLE_BITS */
+    PORT_LARGE = 6,            /* the same for a table of level 2 in which there are large pages */
+    PORT_LARGE_OF = 7          /* first page >> 2 * TABLE_BITS */
 };
 
 /* A new space gets its number. */
