@@ -211,10 +211,6 @@ void range_remove(struct range_space *space, struct range *range)
     slab_free(space->space.account, range, sizeof *range);
 }
 
-/* Of a part, the other one. The tree is in an order of its own, so that the key is free. */
-static struct range *other_part(const struct range *part) { return (struct range *)(word)part->tree.key; }
-static void part_other(struct range *part, struct range *other) { part->tree.key = (word)other; }
-
 struct range *range_cut(struct range_space *space, struct range *range, word at)
 {
     struct range *upper = slab_take(space->space.account, slab_class(sizeof *upper), true);
@@ -235,8 +231,8 @@ struct range *range_cut(struct range_space *space, struct range *range, word at)
     if (low->child) {
         low->flags |= MAPPING_PART;
         high->flags |= MAPPING_PART;
-        part_other(range, upper);
-        part_other(upper, range);
+        range->tree.key = (word)upper;
+        upper->tree.key = (word)range;
         mapping_moves(low->lock);
     }
     return upper;
@@ -244,20 +240,12 @@ struct range *range_cut(struct range_space *space, struct range *range, word at)
 
 bool range_settle(struct range *part, struct mapping *cursor, unsigned *budget)
 {
-    struct range *other = other_part(part), *low = other->mapping.base < part->mapping.base ? other : part;
-    if (!mapping_partition(&low->mapping, &other_part(low)->mapping, cursor, budget))
+    struct range *other = range_other_part(part), *low = other->mapping.base < part->mapping.base ? other : part;
+    if (!mapping_partition(&low->mapping, &range_other_part(low)->mapping, cursor, budget))
         return false;
     part->mapping.flags &= (uint8_t)~MAPPING_PART;
     other->mapping.flags &= (uint8_t)~MAPPING_PART;
     /* A place among their children meant something else until now. */
     mapping_moves(part->mapping.lock);
     return true;
-}
-
-struct mapping *range_parent(const struct mapping *child, word value)
-{
-    struct mapping *parent = child->parent;
-    if (parent && parent->flags & MAPPING_PART && value - parent->value >= range_of(parent)->count)
-        parent = &other_part(range_of(parent))->mapping;
-    return parent;
 }

@@ -82,7 +82,16 @@ struct range *range_cut(struct range_space *space, struct range *range, word at)
  */
 bool range_settle(struct range *part, struct mapping *cursor, unsigned *budget);
 
-/* The parent of memory or ports from 'value' on, 0 = none. */
-struct mapping *range_parent(const struct mapping *child, word value);
+/* Of a part, the other one. The tree has an order of its own, so that the key is free. */
+static inline struct range *range_other_part(const struct range *part) { return (struct range *)(word)part->tree.key; }
+
+/* The parent of memory or ports from 'value' on, or of a slot; 0 = none. */
+static inline __attribute__((always_inline)) struct mapping *range_parent(const struct mapping *child, word value)
+{
+    struct mapping *parent = child->parent;
+    if (parent && parent->flags & MAPPING_PART && value - parent->value >= range_of(parent)->count)
+        parent = &range_other_part(range_of(parent))->mapping;
+    return parent;
+}
 
 #endif

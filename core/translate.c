@@ -78,7 +78,7 @@ static word ancestor_name(const struct transfer_order *order, struct mapping *he
     word place = nova_crd_base(order->crd);
     unsigned size = block_order(place, held->base, mapping_count(held, type), nova_crd_order(order->crd));
     word offset = place - held->base; /* of ranges: also where the same unit is in an ancestor, whose value is lower or equal */
-    for (; *m; *m = type == NOVA_CRD_OBJ ? (*m)->parent : range_parent(*m, held->value + offset)) {
+    for (; *m; *m = range_parent(*m, held->value + offset)) {
         if (!--*order->budget)
             return 0;
         if ((*m)->space != home)
@@ -113,7 +113,7 @@ unsigned space_translate(struct transfer_order *order, word *result)
     unsigned permissions = mapping_permissions(held, type) & mask;
     struct mapping *m = cursor_parked(cursor) ? climb_begin(held, cursor) : 0;
     if (!m)
-        m = type == NOVA_CRD_OBJ ? held->parent : range_parent(held, held->value + (place - held->base));
+        m = range_parent(held, held->value + (place - held->base));
     if (permissions)
         *result = ancestor_name(order, held, &m, permissions);
     bool again = permissions && m;

@@ -400,11 +400,16 @@ static inline void leaves_reduce(enum mmu_view view, uint64_t *entry, word count
 static __attribute__((noinline)) unsigned tables_protect(struct mmu *mmu, enum mmu_view view, word page, word count,
                                                          unsigned rights, struct page_reserve *reserve)
 {
+    uint64_t *entry = large_again(mmu, view, page, count);
+    if (entry) {
+        leaves_reduce(MMU_HOST, entry, count >> TABLE_BITS, rights);
+        return 0;
+    }
     count = within(view, page, count);
     if (!mmu->root[view] || !count)
         return 0;
     unsigned level;
-    uint64_t *entry = walk(mmu, view, page, &level);
+    entry = walk(mmu, view, page, &level);
     if (level > 1 || count > entry_rest(page, 2)) {
         unsigned need = split_need(mmu, view, page, count, rights);
         if (need > reserve->count)
@@ -457,8 +462,6 @@ static SELDOM struct mmu_leaf leaf_find(const struct mmu *mmu, enum mmu_view vie
 unsigned mmu_protect(struct mmu *mmu, enum mmu_view view, word page, word count, unsigned rights, struct page_reserve *reserve)
 {
     uint64_t *entry = leaves_again(mmu, view, page, count);
-    if (!entry && (entry = large_again(mmu, view, page, count)))
-        count >>= TABLE_BITS;
     if (!entry)
         return tables_protect(mmu, view, page, count, rights, reserve);
     leaves_reduce(MMU_HOST, entry, count, rights);
