@@ -120,23 +120,22 @@ static bool range_revoke(struct revocation *revocation, struct range *range)
     if (range && revocation->mode == REVOKE_REDUCE) {
         struct mapping *m = &range->mapping;
         unsigned left = m->rights & ~revocation->permissions;
-        if (left != m->rights && range_close(revocation, space, range, left)) {
+        bool closed = left == m->rights || range_close(revocation, space, range, left);
+        if (closed && left)
             m->rights = (uint8_t)left;
-            if (!left) {
-                mapping_unlink(m);
-                range_remove(space, range);
-            }
-        }
+        else if (closed) {
+            mapping_unlink(m);
+            range_remove(space, range);
+        } else
+            range = 0;
     }
     spin_unlock(&space->space.lock);
-    return range && !revocation->no_memory;
+    return range;
 }
 
 /* Whether the revocation concerns a mapping below the one that it is about; if not, nothing below this one either. */
 static bool concerned(const struct revocation *revocation, struct mapping *m, bool slots)
 {
-    if (m->flags & (MAPPING_CURSOR | MAPPING_FIXED))
-        return false;
     if (slots)
         return m != revocation->spared && slot_capability(m).permissions & revocation->permissions;
     struct range *range = range_of(m);
@@ -156,8 +155,13 @@ static bool below_revoke(struct revocation *revocation, struct mapping *top)
         if (stopped(revocation))
             break;
         spend(revocation, LOOK_COST);
-        if (m && m->flags & MAPPING_PART && !settled(revocation, m))
-            return false; /* the cursor is with the parts */
+        if (m && __builtin_expect(m->flags & (MAPPING_CURSOR | MAPPING_FIXED | MAPPING_PART), 0)) {
+            if (!(m->flags & MAPPING_PART))
+                walk.next = m->next;
+            else if (!settled(revocation, m))
+                return false; /* the cursor is with the parts */
+            continue;
+        }
         if (m && !concerned(revocation, m, slots)) {
             walk.next = m->next;
             continue;
