@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Virtual CPUs: exits, replies and recalls while somebody destroys one of those who take part. What a guest's registers have to be is kept beside it (struct shadow): what
- * an event delivers, what a reply writes back and what is left alone is compared with that, for all of the state.
+ * Virtual CPUs: exits, replies and recalls while somebody destroys one of those who take part. What a guest's registers have to
+ * be is kept beside it (registers.h): what an event delivers, what a reply writes back and what is left alone is compared with that.
  */
+#include "registers.h"
 #include "scenarios.h"
 
-#include <string.h>
-
-enum { EXITS = 4, EVENT_A = 0x10, EVENT_B = 0x11, GPR = NOVA_MTD_GPR_ACDB | NOVA_MTD_GPR_BSD | NOVA_MTD_GPR_R8_R15 };
-enum { FPU_BYTE = 100, WINDOWS = 3 << 12 };
+enum { EXITS = 4, EVENT_A = 0x10, EVENT_B = 0x11 };
 #define ADDRESS ((word)PAGE << PAGE_BITS)
 
 static word pd, semaphore, victim, handler[CPUS_MAX], portal[CPUS_MAX], other[CPUS_MAX];
@@ -19,94 +17,7 @@ static unsigned anywhere(void) { return choose(boot_info.cpus); }
 
 static uint64_t soon(void) { return machine_time() + 1 + choose(3000); }
 
-/* ---- what the registers are ---- */
-
-static struct shadow {
-    struct nova_state state;
-    struct frame frame;
-    uint8_t fpu;
-    bool known;
-    unsigned answers; /* to A and B */
-    word mtd[3];      /* of the portals: A, B, recall */
-} shadow[THREADS_MAX];
-
-static word random_mtd(void) { return choose_u64() >> 20 & (chance(2) ? 0x7ffffff : GPR | NOVA_MTD_IP) & ~(word)NOVA_MTD_TSC; }
-
-static void scramble(void *at, size_t size)
-{
-    for (size_t i = 0; i < size; i += 4)
-        *(uint32_t *)((char *)at + i) = (uint32_t)(choose_u64() >> 16);
-}
-
-/* The guest does something with all its registers, but where it goes on and its clock. */
-static void registers_change(struct shadow *s)
-{
-    struct frame *frame = my_frame();
-    struct nova_state *state = guest_state(frame);
-    word ip = state->ip;
-    uint64_t off = state->tsc_off;
-    scramble(state, sizeof *state);
-    scramble(frame->arg, sizeof frame->arg);
-    scramble(frame->reg, 10 * sizeof(word));
-    state->ip = ip;
-    state->tsc_off = off;
-    s->known = true;
-    s->state = *state;
-    s->frame = *frame;
-    s->fpu = fpu_registers(my_cpu())[FPU_BYTE] = (uint8_t)choose(256);
-}
-
-static void registers_check(struct shadow *s)
-{
-    const struct frame *frame = my_frame();
-    const struct nova_state *state = guest_state(frame);
-    s->state.ip = state->ip;
-    s->state.tsc_off = state->tsc_off;
-    if (memcmp(&s->state, state, sizeof *state) || memcmp(s->frame.arg, frame->arg, sizeof frame->arg) ||
-        memcmp(s->frame.reg, frame->reg, sizeof frame->reg))
-        fail("%s has other registers than it should", my_thread()->name);
-    if (s->fpu != fpu_registers(my_cpu())[FPU_BYTE])
-        fail("%s has other FPU registers than it should", my_thread()->name);
-}
-
-/* What has been delivered. */
-static void state_check(const struct shadow *s, unsigned event, word mtd)
-{
-    const struct nova_utcb *utcb = my_utcb();
-    const struct nova_state *state = &utcb->state;
-    struct nova_state expected = *state;
-    struct frame frame = s->frame;
-    if (!s->known)
-        return;
-    expected.mtd = mtd;
-    expected.exit_reason = event;
-    for (const struct guest_field *field = guest_fields; field->size; field++)
-        if (mtd & field->bit & ~(word)NOVA_MTD_CTRL)
-            memcpy((char *)&expected + field->offset, (const char *)&s->state + field->offset, field->size);
-    frame_state_save(&frame, &expected, mtd & GPR, 0, 0);
-    expected.ip = state->ip;
-    if (memcmp(&expected, state, sizeof expected) || (mtd & NOVA_MTD_FPU && state->fpu[FPU_BYTE] != s->fpu))
-        fail("event %u does not deliver the guest's registers: mtd %#lx", event, mtd);
-}
-
-/* What is about to be written back. */
-static void state_change(struct shadow *s, struct nova_state *state, word ip)
-{
-    word mtd = s->known ? random_mtd() | (chance(4) ? NOVA_MTD_FPU : 0) : 0;
-    scramble(state, sizeof *state);
-    state->fpu[FPU_BYTE] = (uint8_t)choose(256);
-    memset(state->fpu + 24, 0, 4);
-    state->mtd = mtd;
-    state->ip = ip;
-    for (const struct guest_field *field = guest_fields; field->size; field++)
-        if (mtd & field->bit & ~(word)NOVA_MTD_QUAL)
-            memcpy((char *)&s->state + field->offset, (const char *)state + field->offset, field->size);
-    s->state.inj_info &= ~(uint32_t)WINDOWS;
-    s->state.xcr0 = (s->state.xcr0 & 7) | 1;
-    frame_state_load(&s->frame, state, mtd & GPR);
-    if (mtd & NOVA_MTD_FPU)
-        s->fpu = state->fpu[FPU_BYTE];
-}
+static struct shadow shadow[THREADS_MAX];
 
 /* ---- programs ---- */
 
@@ -145,7 +56,7 @@ static word answer(unsigned event, unsigned which)
     unsigned number = (unsigned)my_argument(1);
     struct shadow *s = &shadow[number];
     state_check(s, event, s->mtd[which]);
-    fpu_registers(my_cpu())[FPU_BYTE] = (uint8_t)choose(256);
+    fpu_registers(my_cpu())[100] = (uint8_t)choose(256);
     if (chance(3))
         user_call(portal[anywhere()], 0);
     struct nova_utcb *utcb = my_utcb();

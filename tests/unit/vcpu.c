@@ -1,35 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Virtual CPUs (abi.md section 5): creation, state by MTD bits in both directions, events, recall, death of those who take part, ec_ctrl 6 and 7, memory and ports of
- * the guest. The guest is what the test says it is (guest_state, guest_exit).
+ * Virtual CPUs (abi.md section 5): creation, state by MTD bits in both directions, events, recall, death of those
+ * who take part. The guest is what the test says it is (guest_state, guest_exit).
  */
-#include "scenario.h"
-#include "core/ec.h"
+#include "vcpu.h"
 
 #include <string.h>
 
-enum {
-    HANDLER = 0x110,
-    VCPU = 0x180, /* + 1 its OOM portal, + 2 its SC */
-    EVENTS = 0x200,
-    CHILD = 0x1c0,
-    SM = 0x1f0,
-    UTCB = 50,
-    IP = CODE + 0x400,
-    SP = 0x7000,
-    EXIT = 0x72, /* CPUID */
-    NPT = NOVA_VM_NPT_FAULT,
-    MEMORY = 0x5200,
-    SERVICE = 0x400, /* scenario.h: of CPU 0 and of CPU 1 */
-    OTHER = 0x4f0
-};
+struct nova_utcb *utcb(void) { return utcb_at(0, utcb_address(UTCB)); }
 
-static word object(word selector) { return nova_crd(NOVA_CRD_OBJ, selector, 0, NOVA_PERM_ALL); }
-
-static struct nova_utcb *utcb(void) { return utcb_at(0, utcb_address(UTCB)); }
-
-/* CPU 1 has a thread of root's PD, number 5, for what is to come from outside while the guest runs. */
-static void machine_make(void)
+void vcpu_machine(void)
 {
     machine_prepare(&(struct machine_options){.cpus = 2, .guests = true}, 0, 0);
     CHECK(machine_start());
@@ -39,22 +19,21 @@ static void machine_make(void)
     CHECK_EQ(running(1), 5);
 }
 
-static void event_make(unsigned event, word handler, word mtd)
+void event_make(unsigned event, word handler, word mtd)
 {
     CHECK_EQ(create_pt(0, EVENTS + event, SEL_PD, handler, mtd, IP), NOVA_SUCCESS);
     CHECK_EQ(pt_ctrl(0, EVENTS + event, event), NOVA_SUCCESS);
 }
 
-static word create_vcpu(word selector, word pd, unsigned cpu) { return create_ec(0, selector, pd, cpu, 0, 0, EVENTS, true); }
+word create_vcpu(word selector, word pd, unsigned cpu) { return create_ec(0, selector, pd, cpu, 0, 0, EVENTS, true); }
 
-static bool in_handler(unsigned event) { return !cpu_idle(0) && cpu_frame(0)->ip == IP && cpu_frame(0)->arg[0] == event; }
+bool in_handler(unsigned event) { return !cpu_idle(0) && cpu_frame(0)->ip == IP && cpu_frame(0)->arg[0] == event; }
 
-static bool guest_runs(void) { return !cpu_idle(0) && cpu_frame(0)->resume == RESUME_VCPU; }
+bool guest_runs(void) { return !cpu_idle(0) && cpu_frame(0)->resume == RESUME_VCPU; }
 
-/* A guest of root's PD runs on CPU 0, above root; its event 'event' has a portal with this MTD. */
-static struct frame *guest_make(unsigned event, word mtd)
+struct frame *guest_make(unsigned event, word mtd)
 {
-    machine_make();
+    vcpu_machine();
     event_make(NOVA_VM_STARTUP, HANDLER, 0);
     if (event != NOVA_VM_STARTUP)
         event_make(event, HANDLER, mtd);
@@ -68,8 +47,7 @@ static struct frame *guest_make(unsigned event, word mtd)
     return cpu_frame(0);
 }
 
-/* The handler's message area in one colour. */
-static void fill(int colour) { memset(&utcb()->mr, colour, sizeof utcb()->mr); }
+void utcb_fill(int colour) { memset(&utcb()->mr, colour, sizeof utcb()->mr); }
 
 TEST(vcpu_needs_the_feature)
 {
@@ -79,7 +57,7 @@ TEST(vcpu_needs_the_feature)
 
 TEST(vcpu_gives_all_memory_back)
 {
-    machine_make();
+    vcpu_machine();
     event_make(NOVA_VM_STARTUP, HANDLER, 0);
     word before = 0;
     for (unsigned i = 0; i < 4; i++) {
@@ -141,7 +119,7 @@ TEST(vcpu_event_delivers_what_the_mtd_names)
         /* The handler, which is in root's PD, changes its own portal. */
         CHECK_EQ(revoke(0, object(EVENTS + EXIT), NOVA_REVOKE_SELF, 0, 0), NOVA_SUCCESS);
         event_make(EXIT, HANDLER, mtd);
-        fill(0x5a);
+        utcb_fill(0x5a);
         utcb()->items = 0;
         utcb()->state.mtd = 0;
         reply(0, 0);
@@ -168,7 +146,7 @@ TEST(vcpu_reply_writes_back_what_the_mtd_names)
         word mtd = (word)1 << bit;
         guest_fill(guest, 0x42);
         guest_exit(0, EXIT, 0x4242424242424242);
-        fill(0x11); /* no bits in it that inj and xcr0 lose ... */
+        utcb_fill(0x11); /* no bits in it that inj and xcr0 lose ... */
         utcb()->state.xcr0 = 1, utcb()->state.xss = 0x1111111111111111;
         utcb()->state.inj_info = 0x11110111;
         utcb()->state.mtd = mtd;
@@ -204,7 +182,7 @@ TEST(vcpu_requests_for_windows_are_not_injected)
 TEST(vcpu_clock_stands_still_while_it_waits_for_the_cpu)
 {
     enum { THREAD = 0x3f0, TICKS = 500000 };
-    machine_make();
+    vcpu_machine();
     event_make(NOVA_VM_STARTUP, HANDLER, 0);
     event_make(EXIT, HANDLER, NOVA_MTD_TSC);
     thread_service(0, 0, SERVICE);
@@ -306,7 +284,7 @@ TEST(vcpu_dies_while_its_handler_runs)
 /* The guest's event comes while root's call keeps the handler: the guest helps it, and has its turn then. */
 TEST(vcpu_helps_a_busy_handler)
 {
-    machine_make();
+    vcpu_machine();
     event_make(NOVA_VM_STARTUP, HANDLER, 0);
     CHECK_EQ(create_pt(0, SM + 1, SEL_PD, HANDLER, 0, IP + 0x10), NOVA_SUCCESS);
     CHECK_EQ(call(0, SM + 1, 0), BLOCKED);
@@ -368,7 +346,7 @@ TEST(vcpu_and_its_sc)
 
 TEST(vcpu_and_its_pd)
 {
-    machine_make();
+    vcpu_machine();
     event_make(NOVA_VM_STARTUP, HANDLER, 0);
     CHECK_EQ(create_pd(0, CHILD, SEL_PD, 0, 0, 20), NOVA_SUCCESS);
     CHECK_EQ(delegate(0, NOVA_ROOT_UTCB_ADDRESS, SEL_PD, CHILD, nova_crd(NOVA_CRD_OBJ, EVENTS, 8, NOVA_PERM_ALL),
@@ -384,162 +362,4 @@ TEST(vcpu_and_its_pd)
     machine_settle();
     CHECK_EQ(running(0), 0);
     CHECK_EQ(machine_log_length(), 0);
-}
-
-/* ---- ec_ctrl ---- */
-
-static word get_state(unsigned cpu, word ec, word mtd)
-{
-    return hypercall(cpu, nova_arg1(NOVA_EC_CTRL, NOVA_EC_GET_STATE, ec), mtd, 0, 0, 0);
-}
-
-static word set_state(unsigned cpu, word ec, word recall_stays)
-{
-    return hypercall(cpu, nova_arg1(NOVA_EC_CTRL, NOVA_EC_SET_STATE, ec), recall_stays, 0, 0, 0);
-}
-
-TEST(vcpu_state_by_hypercall)
-{
-    struct frame *guest = guest_make(EXIT, 0);
-    CHECK_EQ(get_state(1, VCPU, NOVA_MTD_IP), NOVA_BAD_CPU);
-    CHECK_EQ(set_state(1, VCPU, 0), NOVA_BAD_CPU);
-    guest_state(guest)->ip = 0x777;
-    guest_state(guest)->dr7 = 0x888;
-    guest_exit(0, EXIT, 0);
-    CHECK_EQ(get_state(0, HANDLER, NOVA_MTD_IP), NOVA_BAD_CAP);
-    CHECK_EQ(get_state(0, SEL_PD, NOVA_MTD_IP), NOVA_BAD_CAP);
-    fill(0x5a);
-    CHECK_EQ(get_state(0, VCPU, NOVA_MTD_IP), NOVA_SUCCESS);
-    CHECK_EQ(utcb()->state.ip, 0x777);
-    CHECK_EQ(utcb()->state.mtd, NOVA_MTD_IP);
-    CHECK_EQ(utcb()->state.exit_reason, EXIT);
-    CHECK_EQ(utcb()->state.dr7, 0x5a5a5a5a5a5a5a5a);
-    /* It has marked the guest for a recall; this takes the mark away. */
-    utcb()->state.mtd = NOVA_MTD_DR;
-    utcb()->state.dr7 = 0x999;
-    CHECK_EQ(set_state(0, VCPU, 0), NOVA_SUCCESS);
-    CHECK_EQ(guest_state(guest)->dr7, 0x999);
-    utcb()->state.mtd = 0;
-    reply(0, 0);
-    CHECK(guest_runs());
-}
-
-TEST(vcpu_state_by_hypercall_leaves_a_recall)
-{
-    guest_make(EXIT, 0);
-    guest_exit(0, EXIT, 0);
-    event_make(NOVA_VM_RECALL, HANDLER, 0);
-    CHECK_EQ(get_state(0, VCPU, 0), NOVA_SUCCESS);
-    utcb()->state.mtd = 0;
-    reply(0, 0);
-    CHECK(in_handler(NOVA_VM_RECALL));
-    utcb()->state.mtd = 0;
-    CHECK_EQ(set_state(0, VCPU, 1), NOVA_SUCCESS);
-    utcb()->state.mtd = 0;
-    reply(0, 0);
-    CHECK(in_handler(NOVA_VM_RECALL));
-}
-
-TEST(vcpu_that_was_killed_has_no_state)
-{
-    guest_make(EXIT, 0);
-    guest_exit(0, EXIT + 1, 0);
-    CHECK_EQ(running(0), 0);
-    CHECK_EQ(get_state(0, VCPU, NOVA_MTD_IP), NOVA_BAD_CAP);
-    CHECK_EQ(set_state(0, VCPU, 0), NOVA_BAD_CAP);
-}
-
-TEST(vcpu_does_not_move)
-{
-    guest_make(EXIT, 0);
-    guest_exit(0, EXIT, 0);
-    CHECK_EQ(create_ec(0, HANDLER + 1, SEL_PD, 1, utcb_address(UTCB + 1), SP, 0, false), NOVA_SUCCESS);
-    CHECK_EQ(create_pt(0, VCPU + 1, SEL_PD, HANDLER + 1, 0, IP), NOVA_SUCCESS);
-    CHECK_EQ(hypercall(0, nova_arg1(NOVA_EC_CTRL, NOVA_EC_MIGRATE, VCPU), 1, object(0), 0, 0), NOVA_BAD_PAR);
-    CHECK_EQ(hypercall(0, nova_arg1(NOVA_EC_CTRL, NOVA_EC_HELP, VCPU), 0, 0, 0, 0), NOVA_BAD_PAR);
-    utcb()->state.mtd = 0;
-    reply(0, 0);
-    CHECK(guest_runs());
-}
-
-/* ---- memory and ports of the guest ---- */
-
-TEST(vcpu_nested_page_fault)
-{
-    const uint64_t address = 0x6203456;
-    guest_make(NPT, NOVA_MTD_QUAL);
-    CHECK_EQ(delegate(1, utcb_address(5), SEL_PD, SEL_PD, nova_crd(NOVA_CRD_MEM, MEMORY, 1, NOVA_MEM_RWX),
-                      nova_control(NOVA_ITEM_DELEGATE | NOVA_ITEM_KERNEL, MEMORY), nova_crd(NOVA_CRD_MEM, 0, 31, NOVA_PERM_ALL)),
-             NOVA_SUCCESS);
-    CHECK(!guest_try(0, address, MMU_READ));
-    guest_exit(0, NPT, address);
-    CHECK_EQ(utcb()->state.qual[1], address);
-    utcb()->state.mtd = 0;
-    utcb()->items = nova_items(0, 1);
-    *nova_item(utcb(), 0) = (struct nova_item){nova_crd(NOVA_CRD_MEM, MEMORY, 0, NOVA_MEM_RWX),
-                                               nova_control(NOVA_ITEM_DELEGATE | NOVA_ITEM_GUEST, address >> PAGE_BITS)};
-    reply(0, 0);
-    CHECK(guest_runs());
-    CHECK(guest_try(0, address, MMU_READ | MMU_WRITE) == machine_memory(((paddr_t)MEMORY << PAGE_BITS) + 0x456));
-    /* Taken away by the other CPU, also from this one's TLB. */
-    CHECK_EQ(revoke(1, nova_crd(NOVA_CRD_MEM, MEMORY, 0, NOVA_MEM_W), 0, 0, 0), NOVA_SUCCESS);
-    CHECK(!guest_try(0, address, MMU_WRITE));
-    CHECK(guest_try(0, address, MMU_READ));
-    CHECK_EQ(revoke(1, nova_crd(NOVA_CRD_MEM, MEMORY, 0, NOVA_PERM_ALL), 0, 0, 0), NOVA_SUCCESS);
-    CHECK(!guest_try(0, address, MMU_READ));
-}
-
-TEST(vcpu_ports)
-{
-    guest_make(EXIT, 0);
-    CHECK(!guest_port(0, 0x80));
-    CHECK_EQ(delegate(1, utcb_address(5), SEL_PD, SEL_PD, nova_crd(NOVA_CRD_PIO, 0x80, 0, NOVA_PERM_ALL),
-                      nova_control(NOVA_ITEM_DELEGATE | NOVA_ITEM_KERNEL | NOVA_ITEM_GUEST, 0x80),
-                      nova_crd(NOVA_CRD_PIO, 0, 16, NOVA_PERM_ALL)),
-             NOVA_SUCCESS);
-    CHECK(guest_port(0, 0x80));
-    CHECK(!guest_port(0, 0x81));
-    CHECK_EQ(revoke(1, nova_crd(NOVA_CRD_PIO, 0x80, 0, NOVA_PERM_ALL), NOVA_REVOKE_SELF, 0, 0), NOVA_SUCCESS);
-    CHECK(!guest_port(0, 0x80));
-}
-
-/* What a reply maps needs memory that the guest's PD does not have: its OOM portal is asked, then the reply is repeated. */
-TEST(vcpu_out_of_memory)
-{
-    const uint64_t address = 0x40000000;
-    machine_make();
-    event_make(NOVA_VM_STARTUP, HANDLER, 0);
-    event_make(NPT, HANDLER, NOVA_MTD_QUAL | NOVA_MTD_IP);
-    CHECK_EQ(create_ec(0, HANDLER + 1, SEL_PD, 0, utcb_address(UTCB + 1), SP, 0, false), NOVA_SUCCESS);
-    CHECK_EQ(create_pt(0, VCPU + 1, SEL_PD, HANDLER + 1, 0, IP + 0x20), NOVA_SUCCESS);
-    CHECK_EQ(create_pd(0, CHILD, SEL_PD, 0, 0, 20), NOVA_SUCCESS);
-    CHECK_EQ(delegate(0, NOVA_ROOT_UTCB_ADDRESS, SEL_PD, CHILD, nova_crd(NOVA_CRD_OBJ, EVENTS, 8, NOVA_PERM_ALL),
-                      nova_control(NOVA_ITEM_DELEGATE, EVENTS), nova_crd(NOVA_CRD_OBJ, 0, 31, NOVA_PERM_ALL)),
-             NOVA_SUCCESS);
-    CHECK_EQ(take(0, nova_crd(NOVA_CRD_MEM, MEMORY, 1, NOVA_MEM_RWX), 0), NOVA_SUCCESS);
-    CHECK_EQ(create_vcpu(VCPU, CHILD, 0), NOVA_SUCCESS);
-    word left = pd_limit(0, CHILD) - pd_usage(0, CHILD);
-    CHECK_EQ(hypercall(0, nova_arg1(NOVA_PD_CTRL, NOVA_PD_QUOTA_MOVE, CHILD), SEL_PD, left - 3, 0, 0), NOVA_SUCCESS);
-    create_sc(0, VCPU + 2, CHILD, VCPU, 10, 1000);
-    utcb()->state.mtd = 0;
-    reply(0, 0);
-    CHECK(guest_runs());
-    struct frame *guest = cpu_frame(0);
-    unsigned asked = 0;
-    guest_exit(0, NPT, address);
-    CHECK(in_handler(NPT));
-    utcb()->state.mtd = NOVA_MTD_IP;
-    utcb()->state.ip = 0x1234;
-    utcb()->items = nova_items(0, 1);
-    *nova_item(utcb(), 0) = (struct nova_item){nova_crd(NOVA_CRD_MEM, MEMORY, 0, NOVA_MEM_RWX),
-                                               nova_control(NOVA_ITEM_DELEGATE | NOVA_ITEM_GUEST, address >> PAGE_BITS)};
-    for (reply(0, 0); cpu_frame(0)->ip == IP + 0x20; reply(0, 0)) {
-        CHECK(++asked < 20);
-        CHECK_EQ(cpu_frame(0)->arg[2], 2);
-        CHECK_EQ(hypercall(0, nova_arg1(NOVA_PD_CTRL, NOVA_PD_QUOTA_MOVE, SEL_PD), CHILD, 1, 0, 0), NOVA_SUCCESS);
-    }
-    CHECK(asked);
-    CHECK(guest_runs() && cpu_frame(0) == guest);
-    CHECK_EQ(guest_state(guest)->ip, 0x1234);
-    CHECK(guest_try(0, address, MMU_READ | MMU_WRITE));
 }

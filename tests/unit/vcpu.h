@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the tests of virtual CPUs have in common: a guest on CPU 0 whose events go to one handler, and a thread on CPU 1.
+ */
+#ifndef TESTS_VCPU_H
+#define TESTS_VCPU_H
+
+#include "scenario.h"
+
+enum {
+    HANDLER = 0x110,
+    VCPU = 0x180, /* + 1 its OOM portal, + 2 its SC */
+    EVENTS = 0x200,
+    CHILD = 0x1c0,
+    SM = 0x1f0,
+    UTCB = 50,
+    IP = CODE + 0x400,
+    SP = 0x7000,
+    EXIT = 0x72, /* CPUID */
+    NPT = NOVA_VM_NPT_FAULT,
+    MEMORY = 0x5200,
+    SERVICE = 0x400, /* scenario.h: of CPU 0 and of CPU 1 */
+    OTHER = 0x4f0
+};
+
+static inline word object(word selector) { return nova_crd(NOVA_CRD_OBJ, selector, 0, NOVA_PERM_ALL); }
+
+/* CPU 1 has a thread of root's PD, number 5, for what is to come from outside while the guest runs. */
+void vcpu_machine(void);
+void event_make(unsigned event, word handler, word mtd);
+word create_vcpu(word selector, word pd, unsigned cpu);
+
+/* A guest of root's PD runs on CPU 0, above root; its event 'event' has a portal with this MTD. */
+struct frame *guest_make(unsigned event, word mtd);
+bool guest_runs(void);
+bool in_handler(unsigned event);
+
+/* The handler's UTCB, and its message area in one colour. */
+struct nova_utcb *utcb(void);
+void utcb_fill(int colour);
+
+#endif
