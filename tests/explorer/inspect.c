@@ -80,7 +80,8 @@ static void known_update(void)
             known_sc[i].sc = CONTAINER(object, struct sc, object);
         if (known_sc[i].sc && memory_freed(known_sc[i].sc))
             known_sc[i].sc = 0;
-        known[i].ec = threads[i].ec;
+        if (known[i].ec != threads[i].ec)
+            known[i] = (struct known){.ec = threads[i].ec};
     }
     for (unsigned i = THREADS_MAX; i < known_count; i++)
         if (known[i].ec && memory_freed(known[i].ec))
