@@ -10,7 +10,7 @@ enum { NAME = 40, EVENTS = 64, SIDES = 2, RECALL_ID = 2 };
 static struct {
     unsigned cpu[SIDES];
     struct nova_thread *handler[SIDES], *thread;
-    nova_word base, finished, gate;
+    nova_word base, finished, gate, answered;
     void (*volatile action[SIDES])(struct nova_utcb *utcb);
     struct nova_state seen[SIDES];
     volatile nova_word events[SIDES], recalls, recall_first, status[20], stop, fpu_wrong, word, crd;
@@ -78,9 +78,10 @@ static void back(struct nova_utcb *utcb)
 {
     portals_set(0);
     oom_set(0);
-    m.action[0] = step_over; /* before: the thread may be there at once */
+    m.action[0] = step_over; /* before: the thread may be there at once, and through before this handler gets on */
     m.status[1] = migrate(0, objects(NAME, 0));
     spoil(utcb);
+    nova_sm_up(m.answered);
 }
 
 /* One #UD a round, with all registers filled. */
@@ -159,6 +160,7 @@ static void test_state(void)
     m.action[1] = back;
     nova_sm_up(m.gate);
     check("the thread gets on after another event", wait_for(m.finished), NOVA_SUCCESS);
+    check("and so does its handler there", wait_for(m.answered), NOVA_SUCCESS);
     check("migrate from there back", m.status[1], NOVA_SUCCESS);
     check("the event there", m.events[1], 2);
     check("and here again", m.events[0], 2);
@@ -443,6 +445,7 @@ void test_migrate(void)
     m.base = nova_selectors(EVENTS, EVENTS);
     m.finished = new_semaphore(0);
     m.gate = new_semaphore(0);
+    m.answered = new_semaphore(0);
     for (unsigned side = 0; side < SIDES; side++)
         m.handler[side] = handler_on(m.cpu[side]);
     nova_events_create(m.base, m.handler[0], NULL);
