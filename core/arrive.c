@@ -43,6 +43,7 @@ static void remains_drop(struct cpu *cpu, struct ec *ec)
         ec_stop(cpu, ec->successor);
         object_unname(cpu, &ec->successor->object);
         object_unname(cpu, &sc->object);
+        object_space_let_go(cpu, &ec->pd->spaces.objects, ec->successor_name);
     }
     ec->successor_sc = 0;
     object_unname(cpu, &ec->left_sc->object);

@@ -117,6 +117,7 @@ struct ec {
     /* Of a thread that has moved on, see migrate.h: */
     struct ec *successor;    /* where it goes on; 0 = it has not moved */
     struct sc *successor_sc; /* of the successor, as long as the move is not complete */
+    word successor_name;     /* as long: selector whose table is held, for the thread's own name for itself */
     struct sc *left_sc;      /* what it ran on, and the handler still does */
 
     struct object *oom_portal; /* a reference, or 0 */

@@ -23,16 +23,6 @@ static bool place_decode(const struct ec *ec, word crd, struct place *place)
            ec->event_base >> SELECTOR_BITS == 0 && place->selector >> SELECTOR_BITS == 0;
 }
 
-/* Makes sure that a capability can be put there; false = the PD's account is exhausted. */
-static bool place_prepare(struct pd *pd, word selector)
-{
-    struct object_space *space = &pd->spaces.objects;
-    spin_lock(&space->space.lock);
-    bool enough = object_space_grow(space, selector);
-    spin_unlock(&space->space.lock);
-    return enough;
-}
-
 /* The new SC: as the old one, with a full slice; its references are taken when nothing can fail any more. */
 static struct sc *sc_reserve(const struct sc *old, struct ec *ec, struct cpu *to)
 {
@@ -89,12 +79,15 @@ static unsigned migrate_begin(struct cpu *cpu, struct ec *ec, const word *arg)
     struct sc *sc = new ? sc_reserve(old_sc, new, to) : 0;
     if (new)
         payer = sc ? old->pd : old_sc->object.payer;
-    bool enough = sc && place_prepare(old->pd, place.selector);
+    bool enough = sc && object_space_hold(&old->pd->spaces.objects, place.selector);
     if (enough && change_over(cpu, ec, selector, old, old_sc, new, sc)) {
         if (object_ref(&portal->object))
             new->oom_portal = &portal->object;
+        old->successor_name = place.selector;
         return NOVA_SUCCESS;
     }
+    if (enough)
+        object_space_let_go(cpu, &old->pd->spaces.objects, place.selector);
     if (sc)
         slab_free(&sc->object.payer->account, sc, sizeof *sc);
     if (new)
@@ -134,7 +127,8 @@ static void migrate_end(struct cpu *cpu, struct ec *ec, word selector, struct ec
                                    .window = nova_crd(NOVA_CRD_OBJ, place->selector, 0, NOVA_PERM_ALL),
                                    .budget = &budget,
                                    .cursor = &ec->cursor};
-    space_delegate(&order, &result); /* its table is there: place_prepare */
+    space_delegate(&order, &result); /* its table is there */
+    object_space_let_go(cpu, &old->pd->spaces.objects, place->selector);
     old->successor_sc = 0;
     inbox_post(cpu, sc->cpu, &sc->inbox);
     object_unname(cpu, &new->object);

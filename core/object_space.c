@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The radix table. 'root' holds the height in its low bits, so that a lock-free reader gets both at once; growing in height puts a new page on top whose
- * first entry is the old root. New pages are published with release stores. The first slot of a bottom page counts, in its 'type', the slots that are used.
+ * first entry is the old root. New pages are published with release stores. The first slot of a bottom page counts, in its 'type', the slots that are used,
+ * and in its 'rights' who holds the table.
  */
 #include "core/object_space.h"
 
@@ -233,6 +234,17 @@ static void tables_shrink(struct cpu *cpu, struct object_space *space, word sele
     }
 }
 
+/* The table of a slot goes if nothing is in it any more and nobody holds it. */
+static bool table_check(struct cpu *cpu, struct object_space *space, const struct mapping *slot, word selector)
+{
+    const struct mapping *first = page_slots(slot);
+    if (first->type | first->rights)
+        return false;
+    tables_shrink(cpu, space, selector);
+    low_update(space);
+    return true;
+}
+
 void slot_change(struct cpu *cpu, struct mapping *slot, struct object *object, unsigned permissions)
 {
     struct object *before = slot_capability(slot).object;
@@ -248,14 +260,32 @@ bool slot_clear(struct cpu *cpu, struct mapping *slot)
 {
     struct object *object = slot_capability(slot).object;
     __atomic_store_n(&slot->value, 0, __ATOMIC_RELEASE);
-    bool empty = !--page_slots(slot)->type;
-    if (empty) {
-        struct object_space *space = CONTAINER(slot->space, struct object_space, space);
-        tables_shrink(cpu, space, slot->base);
-        low_update(space);
-    }
+    page_slots(slot)->type--;
+    bool empty = table_check(cpu, CONTAINER(slot->space, struct object_space, space), slot, slot->base);
     object_unname(cpu, object);
     return empty;
+}
+
+bool object_space_hold(struct object_space *space, word selector)
+{
+    spin_lock(&space->space.lock);
+    bool held = object_space_grow(space, selector);
+    if (held) {
+        uint8_t *holders = &page_slots(object_space_slot(space, selector))->rights;
+        held = ++*holders;
+        *holders -= !held;
+    }
+    spin_unlock(&space->space.lock);
+    return held;
+}
+
+void object_space_let_go(struct cpu *cpu, struct object_space *space, word selector)
+{
+    spin_lock(&space->space.lock);
+    struct mapping *slot = object_space_slot(space, selector);
+    page_slots(slot)->rights--;
+    table_check(cpu, space, slot, selector);
+    spin_unlock(&space->space.lock);
 }
 
 enum object_insert object_space_insert(struct object_space *space, word selector, struct object *object, unsigned permissions)

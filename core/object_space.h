@@ -138,6 +138,13 @@ object_space_find_inline(const struct object_space *space, word selector, const 
 bool object_space_grow(struct object_space *space, word selector);
 
 /*
+ * Makes the table of a selector and keeps it, even while there is nothing in it, until it is let go: so a capability can be put there. False = the account is
+ * exhausted, or 255 hold it already. Selector below 2^SELECTOR_BITS; takes the space lock.
+ */
+bool object_space_hold(struct object_space *space, word selector);
+void object_space_let_go(struct cpu *cpu, struct object_space *space, word selector);
+
+/*
  * First selector >= from and < end that names something; end if there is none. Spends up to the whole budget (a step is about 25 instructions); then the result is
  * how far it came.
  */

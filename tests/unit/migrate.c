@@ -272,6 +272,47 @@ TEST(migrate_needs_the_threads_own_sc)
     answer();
 }
 
+TEST(migrate_keeps_a_place_for_the_name)
+{
+    /* A table of its own in the thread's PD, which has not a page left. While names are handed over, the only capability beside it comes and goes. */
+    enum { FAR = 0x1000, SERVICE = 0x300, OTHER = 0x308, GIVEN = 0x310 };
+    machine_make(CHILD);
+    thread_service(0, 2, SERVICE);
+    thread_make(0, 2, OTHER, SERVICE, 2, 10);
+    CHECK_EQ(running(2), 2);
+    CHECK_EQ(create_sm(2, GIVEN, SEL_PD, 0, 0), NOVA_SUCCESS);
+    for (unsigned i = 0; i < 1500; i++) /* enough to take a while */
+        CHECK_EQ(delegate(0, utcb_address(UTCB), SEL_PD, SEL_PD, object(THREAD), nova_control(NOVA_ITEM_DELEGATE, COPIES + i),
+                          nova_crd(NOVA_CRD_OBJ, 0, 31, NOVA_PERM_ALL)),
+                 NOVA_SUCCESS);
+    word before = pd_usage(2, CHILD);
+    machine_window_limit = 1;
+    hypercall_patience = 0;
+    CHECK_EQ(migrate(0, THREAD, 1, object(FAR)), BLOCKED);
+    hypercall_patience = 100;
+    word usage = pd_usage(2, CHILD);
+    CHECK(usage > before);
+    CHECK_EQ(delegate(2, utcb_address(2), SEL_PD, CHILD, object(GIVEN), nova_control(NOVA_ITEM_DELEGATE, EVENTS + FAR + 1),
+                      nova_crd(NOVA_CRD_OBJ, 0, 31, NOVA_PERM_ALL)),
+             NOVA_SUCCESS);
+    CHECK_EQ(revoke(2, object(GIVEN), 0, 0, 0), NOVA_SUCCESS);
+    CHECK_EQ(hypercall(2, nova_arg1(NOVA_PD_CTRL, 0, CHILD), SEL_PD, pd_limit(2, CHILD) - pd_usage(2, CHILD), 0, 0), NOVA_SUCCESS);
+    CHECK(!cpu_frame(0)); /* not through yet */
+    machine_window_limit = 32;
+    for (unsigned i = 0; i < 100 && !cpu_frame(0); i++)
+        machine_settle();
+    CHECK_EQ(result_arg(0, 1), NOVA_SUCCESS);
+    CHECK(thread_runs(1));
+    CHECK_EQ(lookup(1, object(EVENTS + FAR)), nova_crd(NOVA_CRD_OBJ, EVENTS + FAR, 0, ec_all));
+    CHECK(object_tables_counted(&cpu_core(1)->current->pd->spaces.objects));
+    CHECK_EQ(pd_usage(2, CHILD), usage);
+    /* And not for ever. */
+    CHECK_EQ(revoke(0, object(THREAD), 0, 0, 0), NOVA_SUCCESS);
+    grace();
+    CHECK_EQ(pd_usage(2, CHILD), before);
+    answer();
+}
+
 TEST(migrate_to_the_same_cpu)
 {
     machine_make(SEL_PD);

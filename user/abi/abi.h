@@ -90,7 +90,8 @@ struct nova_thread *new_thread(unsigned priority, void (*entry)(void *), void *a
 /* Delegates one item from PD to PD without a message: window and all permissions as given. */
 enum nova_status grant(nova_word from, nova_word to, nova_word crd, nova_word control, nova_word window);
 
-/* TSC value some milliseconds from now. */
+/* Milliseconds in TSC ticks; TSC value some milliseconds from now. */
+uint64_t ticks_ms(unsigned ms);
 uint64_t deadline_ms(unsigned ms);
 
 /* Waits on a semaphore, but not for ever. */

@@ -143,7 +143,9 @@ enum nova_status grant(nova_word from, nova_word to, nova_word crd, nova_word co
     return nova_delegate(from, to, window);
 }
 
-uint64_t deadline_ms(unsigned ms) { return nova_tsc() + (uint64_t)(nova_hip->tsc_khz ? nova_hip->tsc_khz : 1000000) * ms; }
+uint64_t ticks_ms(unsigned ms) { return (uint64_t)(nova_hip->tsc_khz ? nova_hip->tsc_khz : 1000000) * ms; }
+
+uint64_t deadline_ms(unsigned ms) { return nova_tsc() + ticks_ms(ms); }
 
 enum nova_status wait_for(nova_word semaphore) { return nova_sm_down(semaphore, 0, deadline_ms(PATIENCE_MS)); }
 

@@ -214,7 +214,7 @@ static void sleeper(void *number)
     now = nova_tsc();
     wrong_status += status != NOVA_COM_TIM;
     early += now < deadline;
-    late += now > deadline + (deadline_ms(200) - nova_tsc());
+    late += now > deadline + ticks_ms(200);
     wrong_order += (nova_word)number < last_number;
     last_number = (nova_word)number;
     woken++;
@@ -225,7 +225,7 @@ static void test_deadlines(void)
     static struct nova_thread *threads[SLEEPERS];
 
     nobody = new_semaphore(0);
-    step = deadline_ms(1) - nova_tsc();
+    step = ticks_ms(1);
     base_deadline = deadline_ms(400);
     last_number = 0;
     for (unsigned i = 0; i < SLEEPERS; i++) /* 37 and 100 have no common divisor: each number once, in a mixed order */
