@@ -234,11 +234,11 @@ static void tables_shrink(struct cpu *cpu, struct object_space *space, word sele
     }
 }
 
-/* The table of a slot goes if nothing is in it any more and nobody holds it. */
-static bool table_check(struct cpu *cpu, struct object_space *space, const struct mapping *slot, word selector)
+/* Nothing is in the table of this selector any more: it goes, unless somebody holds it. */
+static __attribute__((noinline)) bool table_emptied(struct cpu *cpu, struct object_space *space, const struct mapping *first,
+                                                    word selector)
 {
-    const struct mapping *first = page_slots(slot);
-    if (first->type | first->rights)
+    if (first->rights)
         return false;
     tables_shrink(cpu, space, selector);
     low_update(space);
@@ -260,8 +260,8 @@ bool slot_clear(struct cpu *cpu, struct mapping *slot)
 {
     struct object *object = slot_capability(slot).object;
     __atomic_store_n(&slot->value, 0, __ATOMIC_RELEASE);
-    page_slots(slot)->type--;
-    bool empty = table_check(cpu, CONTAINER(slot->space, struct object_space, space), slot, slot->base);
+    struct mapping *first = page_slots(slot);
+    bool empty = !--first->type && table_emptied(cpu, CONTAINER(slot->space, struct object_space, space), first, slot->base);
     object_unname(cpu, object);
     return empty;
 }
@@ -282,9 +282,10 @@ bool object_space_hold(struct object_space *space, word selector)
 void object_space_let_go(struct cpu *cpu, struct object_space *space, word selector)
 {
     spin_lock(&space->space.lock);
-    struct mapping *slot = object_space_slot(space, selector);
-    page_slots(slot)->rights--;
-    table_check(cpu, space, slot, selector);
+    struct mapping *first = page_slots(object_space_slot(space, selector));
+    first->rights--;
+    if (!first->type)
+        table_emptied(cpu, space, first, selector);
     spin_unlock(&space->space.lock);
 }
 
