@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Root tasks that create, destroy and measure on the target: user/test/churn, small and stress. They print TAP lines."""
+"""Root tasks that create, destroy and measure on the target: user/test/churn, small, stress, siege and clock. They print TAP lines."""
 import re
 
 import pytest
@@ -50,6 +50,19 @@ def test_stress(built, start, arch, cpus, icount, words):
     text = run.text()
     said = re.findall(r"(?m)^\[\d+\] .*", text[text.index("# stress: "):])
     assert not said, run.explain("the kernel's log has new lines:\n" + "\n".join(said))
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize("cpus,icount,words", [
+    pytest.param(2, True, "seconds=1", id="2-counted"), pytest.param(1, True, "seconds=2 seed=2", id="1-counted", marks=pytest.mark.slow),
+    pytest.param(4, True, "seconds=4 seed=3", id="4-counted", marks=pytest.mark.slow),
+    pytest.param(4, False, "seconds=60 seed=4", id="4-parallel", marks=pytest.mark.slow)])
+def test_siege(built, start, arch, cpus, icount, words):
+    """Domains whose threads make random hypercalls and execute what programs should not; the kernel, with its assertions, goes on, and gets all memory back."""
+    made = built(arch, debug=1)
+    run = start(Boot(kernel=made.elf32, modules=[(made.user("siege"), f"siege {words}")], machine="pc", via="kernel", cpus=cpus, memory=512,
+                     command_line="serial kmem=64M", icount=icount), limit=300)
+    tap(run, "siege", 2, quiet=False)
 
 
 @pytest.mark.parametrize("arch", ARCHS)

@@ -70,3 +70,22 @@ int nova_command_line_has(const char *line, const char *word)
     }
     return 0;
 }
+
+unsigned nova_command_line_number(const char *line, const char *name, unsigned otherwise)
+{
+    size_t length = strlen(name);
+
+    for (int begins = 1; *line; begins = *line++ == ' ') {
+        unsigned value = 0;
+        const char *digit = line + length + 1;
+
+        for (size_t i = 0; begins && i < length; i++) /* not past the line's end */
+            begins = line[i] == name[i];
+        if (!begins || line[length] != '=' || *digit < '0' || *digit > '9')
+            continue;
+        for (; *digit >= '0' && *digit <= '9'; digit++)
+            value = 10 * value + (unsigned)(*digit - '0');
+        return value;
+    }
+    return otherwise;
+}

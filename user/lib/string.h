@@ -15,4 +15,7 @@ int strcmp(const char *a, const char *b);
 /* Whether `word` is one of the space-separated words of `line`. Any of them: some boot loaders leave the program's name out. */
 int nova_command_line_has(const char *line, const char *word);
 
+/* The decimal number N of the first word `name=N` of `line`; `otherwise` if there is none. */
+unsigned nova_command_line_number(const char *line, const char *name, unsigned otherwise);
+
 #endif

@@ -71,6 +71,9 @@ static void test_string(void)
     check(strcmp("a", "ab") < 0 && strcmp("b", "ab") > 0 && !strcmp("", ""), "strcmp");
     check(nova_command_line_has("demo exit", "exit"), "command line: last word");
     check(nova_command_line_has("demo exit  now", "exit") && nova_command_line_has("demo exit  now", "now"), "command line: words");
+    check(nova_command_line_number("demo seed=12 limit=7", "limit", 1) == 7 && nova_command_line_number("seed=12", "seed", 1) == 12,
+          "command line: numbers");
+    check(nova_command_line_number("demo unseed=12 seed= seed=x see", "seed", 5) == 5, "command line: no such number");
     check(nova_command_line_has("exit", "exit"), "command line: a word alone");
     check(!nova_command_line_has("demo exits", "exit") && !nova_command_line_has("demo exi", "exit"),
           "command line: whole words only");

@@ -60,7 +60,7 @@ static int machines_create(void)
     nova_word room = MEGABYTE;
     for (unsigned i = 0; i < guest_count; i++)
         room = guests[i].megabytes * MEGABYTE > room ? guests[i].megabytes * MEGABYTE : room;
-    vm_count = option_number(line, "vms", 1);
+    vm_count = nova_command_line_number(line, "vms", 1);
     vm_count = vm_count < 1 ? 1 : vm_count > VMS ? VMS : vm_count;
     for (unsigned i = 0; i < vm_count; i++) {
         unsigned cpus[VCPUS];
@@ -178,9 +178,9 @@ static void restarts_run(unsigned restarts)
 
 static void supervisor(void *unused)
 {
-    unsigned restarts = option_number(line, "restarts", 0);
+    unsigned restarts = nova_command_line_number(line, "restarts", 0);
     (void)unused;
-    seed = option_number(line, "seed", 1);
+    seed = nova_command_line_number(line, "seed", 1);
     if (!machines_create())
         failed++;
     else if (restarts)

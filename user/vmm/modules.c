@@ -7,20 +7,6 @@
 
 enum { DEFAULT_MEGABYTES = 4, DEFAULT_LIMIT_S = 30 };
 
-unsigned option_number(const char *line, const char *name, unsigned otherwise)
-{
-    size_t length = strlen(name);
-    for (; *line; line++) {
-        unsigned value = 0;
-        if (memcmp(line, name, length) || line[length] != '=')
-            continue;
-        for (line += length + 1; *line >= '0' && *line <= '9'; line++)
-            value = 10 * value + (unsigned)(*line - '0');
-        return value;
-    }
-    return otherwise;
-}
-
 /* The last part of the path that the line begins with. */
 static void name_of(struct guest *guest)
 {
@@ -48,9 +34,9 @@ int guests_find(struct guest *guests, unsigned room)
         name_of(guest);
         guest->size = (nova_word)memory->size;
         guest->image = nova_map_physical(memory->address, guest->size, NOVA_MEM_R);
-        guest->megabytes = option_number(guest->line, "mem", DEFAULT_MEGABYTES);
-        guest->vcpus = option_number(guest->line, "vcpus", 1);
-        guest->limit_s = option_number(guest->line, "limit", DEFAULT_LIMIT_S);
+        guest->megabytes = nova_command_line_number(guest->line, "mem", DEFAULT_MEGABYTES);
+        guest->vcpus = nova_command_line_number(guest->line, "vcpus", 1);
+        guest->limit_s = nova_command_line_number(guest->line, "limit", DEFAULT_LIMIT_S);
         if (guest->image)
             count++;
         else

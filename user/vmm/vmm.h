@@ -147,8 +147,6 @@ void state_initial(const struct vcpu *vcpu, struct nova_state *state);
 /* load.c, modules.c: finds out what the image is and puts it into RAM; 0: it cannot, and has said why. */
 int guest_load(struct vm *vm);
 int guests_find(struct guest *guests, unsigned room);
-unsigned option_number(const char *line, const char *name, unsigned otherwise);
-
 /* serial.c: the guest's output, line by line. */
 void vm_put(struct vm *vm, char c);
 void vm_flush(struct vm *vm);

@@ -307,19 +307,6 @@ static void report(void)
 
 /* ---- command line ---- */
 
-static void number_read(const char *line, const char *name, unsigned *value)
-{
-    size_t length = strlen(name);
-
-    for (; *line; line++)
-        if (!memcmp(line, name, length)) {
-            *value = 0;
-            for (line += length; *line >= '0' && *line <= '9'; line++)
-                *value = *value * 10 + (unsigned)(*line - '0');
-            return;
-        }
-}
-
 static void command_line_read(void)
 {
     static char line[256 + 16];
@@ -335,8 +322,8 @@ static void command_line_read(void)
         leave_out.recalls = (unsigned)nova_command_line_has(line, "no-recalls");
         leave_out.births = (unsigned)nova_command_line_has(line, "no-births");
         leave_out.ups = (unsigned)nova_command_line_has(line, "no-ups");
-        number_read(line, "seconds=", &seconds);
-        number_read(line, "seed=", &seed);
+        seconds = nova_command_line_number(line, "seconds", seconds);
+        seed = nova_command_line_number(line, "seed", seed);
         return;
     }
 }
