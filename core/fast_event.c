@@ -17,7 +17,7 @@ struct frame *kernel_vcpu_event(struct cpu *cpu, unsigned event, word address)
         return 0;
     struct portal *portal = CONTAINER(object, struct portal, object);
     struct ec *handler = portal->ec;
-    if (__builtin_expect(handler->cpu != cpu || GLANCE(handler->condition) || handler->frame.special || GLANCE(ec->unfinished), 0))
+    if (__builtin_expect(handler->cpu != cpu || GLANCE(handler->condition) || handler->frame.resume || GLANCE(ec->unfinished), 0))
         return 0;
     ec->event = event;
     ec->event_address = address;

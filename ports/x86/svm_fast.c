@@ -25,7 +25,7 @@ struct frame *svm_exit(struct x86_cpu *cpu)
 
 struct frame *svm_deliver(struct frame *frame, struct frame *handler, struct nova_state *state)
 {
-    if (__builtin_expect(x86_cpu_self()->fpu_owner != frame || handler->words != NOVA_MTD_IP, 0))
+    if (__builtin_expect(x86_cpu_self()->fpu_owner != frame || handler->fpu_used || handler->words != NOVA_MTD_IP, 0))
         return vcpu_deliver(frame, handler, state);
     const struct vmcb *vmcb = vcpu_of(frame)->hardware;
     handler->fpu_used = FPU_LENT;
