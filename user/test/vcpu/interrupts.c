@@ -2,6 +2,8 @@
 /*
  * Injection of interrupts, exceptions and NMIs, interrupt windows, recall of a guest that runs and of one that waits.
  */
+#include <user/lib/event.h>
+
 #include "vcpu.h"
 
 #define INJECT(type, vector) ((uint32_t)(1u << 31 | (type) << 8 | (vector)))
@@ -108,6 +110,61 @@ static void sleeper_action(unsigned event, struct nova_utcb *utcb)
     }
 }
 
+/* cli; sti; [2] nop; jmp back */
+static const uint8_t shadow[] = {0xfa, 0xfb, 0x90, 0xeb, 0xfb};
+enum { SHADOW_RECALLS = 2000, SHADOW_NOP = CODE + 2 };
+static unsigned in_shadow, forgotten;
+static volatile int disturbing;
+
+static void shadow_action(unsigned event, struct nova_utcb *utcb)
+{
+    if (event == NOVA_VM_STARTUP) {
+        state_real_mode(&utcb->state);
+        return;
+    }
+    in_shadow += last_state.ip == SHADOW_NOP;
+    forgotten += last_state.ip == SHADOW_NOP && !(last_state.intr_state & 1);
+    if (event != NOVA_VM_RECALL || event_count[NOVA_VM_RECALL] == SHADOW_RECALLS)
+        guest_done();
+}
+
+/* Takes the CPU away from the guest twice, the second time in many cases before it has run one instruction; then it is to say where it is. */
+static void disturb(void *semaphore)
+{
+    for (unsigned i = 0; disturbing; i++) {
+        nova_sm_down((nova_word)semaphore, 0, nova_tsc() + 5000 + i);
+        nova_sm_down((nova_word)semaphore, 0, nova_tsc() + 100 + i % 2000);
+        nova_ec_recall(vm_ec, 0);
+    }
+    nova_sm_up((nova_word)semaphore + 1);
+    nova_park();
+}
+
+/* Between STI and HLT no interrupt may come: a guest would sleep over it. So the monitor has to hear of the shadow, whatever the host does meanwhile. */
+static void interrupt_shadow(void)
+{
+    enum { PRIORITY = 3, QUANTUM_US = 10000 };
+    nova_word semaphores = nova_selectors(2, 2);
+    struct nova_thread *thread = nova_thread_prepare(0, test_cpu), *starter = nova_thread_prepare(0, test_cpu);
+    nova_word events = nova_selectors(NOVA_EVENTS_THREAD, NOVA_EVENTS_THREAD);
+    nova_create_sm(semaphores, nova_pd, 0);
+    nova_create_sm(semaphores + 1, nova_pd, 0);
+    in_shadow = forgotten = 0;
+    disturbing = 1;
+    guest_start(shadow, sizeof shadow, shadow_action);
+    check("shadow: a thread that disturbs",
+          !thread || !starter || nova_handler_create(starter, nova_pd, 0) || nova_events_create(events, starter, 0) ||
+              nova_thread_start(thread, events, PRIORITY, QUANTUM_US, disturb, (void *)semaphores),
+          0);
+    guest_wait("shadow of sti");
+    disturbing = 0;
+    nova_sm_down(semaphores + 1, 0, 0);
+    guest_end();
+    if (in_qemu) /* Bochs lets nothing in there */
+        check("shadow: the guest is found behind sti", in_shadow >= 5, 1);
+    check("shadow: the monitor hears of it each time", forgotten, 0);
+}
+
 void test_interrupts(void)
 {
     static const uint32_t injections[] = {INJECT(INTERRUPT, 0x20), INJECT(EXCEPTION, 6), INJECT(NMI, 2)};
@@ -116,6 +173,7 @@ void test_interrupts(void)
         guest_run("injection", handler, sizeof handler, inject_action);
     }
     guest_run("window", window, sizeof window, window_action);
+    interrupt_shadow();
     recall_running(0x202);
     alarm = nova_selectors(1, 1);
     nova_create_sm(alarm, nova_pd, 0);

@@ -6,7 +6,7 @@
 
 #include "vcpu.h"
 
-int is_svm, has_vtlb, has_real_mode, has_ept;
+int is_svm, has_vtlb, has_real_mode, has_ept, in_qemu;
 unsigned test_cpu;
 uint8_t *guest_memory;
 nova_word vm_pd, vm_ec;
@@ -148,6 +148,7 @@ static int start(const struct nova_hip *hip, unsigned cpu)
     has_vtlb = asked_for(hip, " vtlb") || asked_for(hip, "noreal");
     is_svm = (hip->features & NOVA_FEATURE_SVM) != 0;
     has_real_mode = is_svm || !has_vtlb;
+    in_qemu = (nova_cpuid(1).cx >> 31 & 1) && nova_cpuid(0x40000000).bx == 0x54474354; /* TCGT */
     has_ept = !is_svm && !asked_for(hip, " vtlb");
     guest_memory = nova_map_physical(GUEST_PHYSICAL, (GUEST_PAGES + 1) * PAGE, NOVA_MEM_RWX);
     vm_pd = nova_selectors(1, 1);

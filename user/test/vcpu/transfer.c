@@ -105,7 +105,7 @@ static const struct field fields[] = {
 enum { FIELDS = sizeof fields / sizeof fields[0], LAST_BIT = 26 };
 
 static struct nova_state before; /* as the first event delivered it */
-static int stopped, in_qemu;
+static int stopped;
 static unsigned bit; /* of the transfer that is under way */
 static int changed;  /* it has changed something; the next one puts it back */
 
@@ -247,8 +247,6 @@ static void transfer_stopped(const uint8_t *code, size_t size)
 void test_transfer(void)
 {
     static uint8_t code[256];
-    struct nova_cpuid who = nova_cpuid(0x40000000);
-    in_qemu = (nova_cpuid(1).cx >> 31 & 1) && who.bx == 0x54474354; /* TCGT */
     for (unsigned i = 0; i < sizeof code; i += 2)
         code[i] = 0x0f, code[i + 1] = 0xa2;
     for (unsigned i = 0; i < sizeof(nova_word) / 4; i++)

@@ -34,6 +34,7 @@ extern int is_svm;
 extern int has_vtlb;           /* guests without paging run on the vTLB: 'vtlb' or 'noreal' is among the arguments */
 extern int has_real_mode;      /* not with VMX on the vTLB */
 extern int has_ept;            /* guests with paging run on EPT */
+extern int in_qemu;            /* the machine is QEMU's interpreter */
 extern unsigned test_cpu;      /* where guests run */
 extern uint8_t *guest_memory;  /* GUEST_PAGES pages, then one more that tests map themselves */
 extern nova_word vm_pd, vm_ec; /* of the running guest */
