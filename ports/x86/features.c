@@ -37,6 +37,7 @@ static const struct {
     [FEATURE_AVX] = {1, 0, C, 28, "avx"},
     [FEATURE_AVX512] = {7, 0, B, 16, "avx512"},
     [FEATURE_PAGE_1G] = {0x80000001, 0, D, 26, "1g-pages"},
+    [FEATURE_RESIZE] = {7, 0, D, 29, "resize"}, /* on Intel: the register that may say so exists */
     [FEATURE_MWAIT] = {1, 0, C, 3, "mwait"},
     [FEATURE_TSC_ADJUST] = {7, 0, B, 1, "tsc-adjust"},
     [FEATURE_TSC_INVARIANT] = {0x80000007, 0, D, 8, "tsc-const"},
@@ -93,6 +94,22 @@ unsigned cpu_physical_bits(void)
     return known = bits >= 32 && bits <= 52 ? bits : 36;
 }
 
+/*
+ * Whether the CPU bears it that a large page becomes small ones while its TLB holds the large one, as the architecture allows (SDM vol. 3, 4.10.2.3). Otherwise
+ * the two translations at once can be a machine check: in instruction fetches of Intel's Core CPUs before IF_PSCHANGE_MC_NO (ARCH_CAPABILITIES bit 6; CVE-2018-12207),
+ * in all accesses of AMD family 10h (erratum 383).
+ */
+static bool may_resize(bool capabilities)
+{
+    static const uint8_t atom[] = {0x1c, 0x26, 0x27, 0x35, 0x36, 0x37, 0x4a, 0x4c, 0x4d, 0x5a, 0x5c, 0x5f, 0x7a};
+    if (cpu_vendor() != VENDOR_INTEL)
+        return cpu_vendor() != VENDOR_AMD || cpu_family() != 0x10;
+    bool fine = capabilities && rdmsr(MSR_ARCH_CAPABILITIES) >> 6 & 1;
+    for (unsigned i = 0; i < sizeof atom && cpu_family() == 6; i++)
+        fine = fine || cpu_model() == atom[i];
+    return fine;
+}
+
 static uint32_t detect(void)
 {
     uint32_t set = 0;
@@ -101,6 +118,10 @@ static uint32_t detect(void)
         const uint32_t reg[] = {r.a, r.b, r.c, r.d};
         set |= (reg[places[i].reg] >> places[i].bit & 1) << i;
     }
+    if (!may_resize(set >> FEATURE_RESIZE & 1))
+        set &= ~(1u << FEATURE_RESIZE);
+    else
+        set |= 1u << FEATURE_RESIZE;
     if (sizeof(word) == 4) /* PCIDs and pages of 1 GiB exist in 64-bit mode only (SDM vol. 3, 4.10.1 and 4.4) */
         set &= ~(1u << FEATURE_PCID | 1u << FEATURE_PAGE_1G);
     else /* and there it is syscall that matters, which every CPU has then */

@@ -29,6 +29,7 @@ enum feature {
     FEATURE_TSC_DEADLINE,
     FEATURE_MWAIT,
     FEATURE_PAGE_1G,
+    FEATURE_RESIZE, /* a page's size may change while translations of it are cached */
     FEATURE_XSAVE,
     /* used where all CPUs have them: */
     FEATURE_XSAVEOPT,

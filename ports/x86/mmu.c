@@ -7,7 +7,8 @@
  * Pages of 2 MiB and 1 GiB are leaves in tables of level 2 and 3, used where page and frame are aligned to it, no table is in the
  * way, and the MTRRs give all of it one type. A table, once there, stays: other CPUs may have cached the way to it. Splitting
  * leaves each translation as it was, so that nothing must be flushed for it (SDM vol. 3, 4.10.2.3 and 4.10.4.3); INVLPG of each
- * 4 KiB page in it drops the large page from the TLB, too.
+ * 4 KiB page in it drops the large page from the TLB, too. On CPUs that do not bear that, FEATURE_RESIZE is missing, and all user
+ * pages are small: user code can never meet two sizes of the same page.
  *
  * The guest view has the format of the host's tables (nested paging of SVM), or with mmu_ept the one of EPT. Its root appears with
  * the first mapping. Cached translations of it belong to virtual CPUs: a flush here makes each one of this CPU begin with new
@@ -69,6 +70,8 @@ void mmu_init(struct mmu *mmu, void *root)
 /* Highest level with leaves. */
 static unsigned leaf_levels(enum mmu_view view)
 {
+    if (!feature(FEATURE_RESIZE))
+        return 1;
     return is_ept(view) ? mmu_ept_leaf_levels : TABLE_LEVELS == 4 && feature(FEATURE_PAGE_1G) ? 3 : 2;
 }
 
@@ -208,7 +211,7 @@ word mmu_piece(word page, word count, uint64_t frame)
             return whole;
         count = word_min(count, entry_rest(page, 3));
     }
-    if ((page ^ frame) & (large - 1))
+    if ((page ^ frame) & (large - 1) || leaf_levels(MMU_HOST) < 2)
         return word_min(count, PIECE_SMALL);
     if (page & (large - 1) || count < large)
         return word_min(word_min(count, entry_rest(page, 2)), PIECE_SMALL);
@@ -321,7 +324,8 @@ static __attribute__((noinline)) bool large_map(struct mmu *mmu, word page, word
                                                 enum memory_type type)
 {
     uint64_t *entry = large_again(mmu, MMU_HOST, page, count);
-    if (!entry || !rights || frame & (TABLE_ENTRIES - 1) || count > PIECE_LARGE * entry_span(2) || !mtrr_uniform(frame, count))
+    if (!entry || !rights || leaf_levels(MMU_HOST) < 2 || frame & (TABLE_ENTRIES - 1) || count > PIECE_LARGE * entry_span(2) ||
+        !mtrr_uniform(frame, count))
         return false;
     leaves_write(entry, count >> TABLE_BITS, frame, host_bits(rights, type) | ENTRY_LARGE, LARGE_PAGE_SIZE);
     return true;

@@ -20,6 +20,7 @@ enum {
     MSR_SYSENTER_IP = 0x176,
     MSR_MISC_ENABLE = 0x1a0,
     MSR_PAT = 0x277,
+    MSR_ARCH_CAPABILITIES = 0x10a,
     MSR_TSC_DEADLINE = 0x6e0,
     MSR_X2APIC = 0x800, /* register of offset o: MSR_X2APIC + o / 16 */
     MSR_EFER = 0xc0000080,
