@@ -1,194 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Revoke: walks the derivation tree below each of the caller's mappings in the range, children first, and takes permissions away. Ranges that reach across the
- * revoked part are cut. The tree lock is held over one tree; spaces are locked one at a time; shoot-down and the end of unnamed objects follow without locks.
- * A call does a bounded part of the work; the cursor keeps the place in the tree, *progress the one in the space.
+ * Revoke: goes through the caller's mappings in the range, and below each of them (revocation.h). The tree lock is held over one tree; shoot-down and the end of
+ * unnamed objects follow without locks. A call does a bounded part of the work; the cursor keeps the place in the tree, *progress the one in the space.
  */
 #include "core/lib/assert.h"
 #include "core/lib/bits.h"
-#include "core/spaces.h"
-
-/* What happens to the mappings below one that is in the range. */
-enum revoke_mode {
-    REVOKE_REDUCE, /* they lose permissions */
-    REVOKE_CUT     /* they are cut where the range ends, so that what they derive from can be cut there, too */
-};
-
-struct revocation {
-    struct cpu *cpu;
-    unsigned permissions;
-    bool self, keep;
-    struct mapping *cursor;
-    const struct mapping *spared; /* a slot without children that stays */
-    enum revoke_mode mode;
-    word from, end; /* values (frames, ports): the same for all that derives from one mapping */
-    struct stale_set stale;
-    bool no_memory;
-    unsigned budget; /* steps left; at 0 the rest is for the next call */
-};
-
-/*
- * What one call may do, in steps of about 25 instructions: the cost of looking at a mapping, of changing one, of a table of slots that goes. A page of a
- * range costs two. All together some way below the bound of design.md.
- */
-enum { REVOKE_BUDGET = 512, LOOK_COST = 2, CHANGE_COST = 28, TABLE_COST = 250 };
-
-static void spend(struct revocation *revocation, word steps)
-{
-    revocation->budget -= steps < revocation->budget ? (unsigned)steps : revocation->budget;
-}
-
-static bool stopped(const struct revocation *revocation) { return revocation->no_memory || !revocation->budget; }
-
-static struct range_space *range_space_of(struct space *space) { return CONTAINER(space, struct range_space, space); }
-
-static void slot_revoke(struct revocation *revocation, struct mapping *slot)
-{
-    struct capability cap = slot_capability(slot);
-    unsigned left = cap.permissions & ~revocation->permissions;
-    if (!cap.object || left == cap.permissions)
-        return;
-    struct space *space = slot->space;
-    spend(revocation, CHANGE_COST);
-    spin_lock(&space->lock);
-    if (left)
-        __atomic_store_n(&slot->value, (word)cap.object | left, __ATOMIC_RELEASE);
-    else {
-        mapping_unlink(slot);
-        if (slot_clear(revocation->cpu, slot))
-            spend(revocation, TABLE_COST);
-    }
-    spin_unlock(&space->lock);
-}
-
-static bool overlaps(const struct revocation *revocation, const struct range *range)
-{
-    return range->mapping.value < revocation->end && range->mapping.value + range->count > revocation->from;
-}
-
-static bool crosses(const struct revocation *revocation, const struct range *range)
-{
-    return range->mapping.value < revocation->from || range->mapping.value + range->count > revocation->end;
-}
-
-/*
- * Cuts a range that overlaps, so that what is revoked is a mapping of its own; returns that mapping. 0 = the pool is exhausted (then no_memory is set), or it
- * has become parts, which have to be settled first. Under the locks of its tree and space.
- */
-static struct range *range_isolate(struct revocation *revocation, struct range *range)
-{
-    struct mapping *m = &range->mapping;
-    struct range_space *space = range_space_of(m->space);
-    word from = revocation->from, end = revocation->end;
-    if (m->value + range->count > end && !range_cut(space, range, m->base + (end - m->value)))
-        revocation->no_memory = true;
-    else if (m->value < from && !(m->flags & MAPPING_PART) && !(range = range_cut(space, range, m->base + (from - m->value))))
-        revocation->no_memory = true;
-    return revocation->no_memory || m->flags & MAPPING_PART ? 0 : range;
-}
-
-/* What was cut becomes ranges like others, so that the walk may go on to their children. False = not yet. */
-static bool settled(struct revocation *revocation, struct mapping *m)
-{
-    unsigned looks = revocation->budget / LOOK_COST, left = looks;
-    bool done = !(m->flags & MAPPING_PART) || range_settle(range_of(m), revocation->cursor, &left);
-    spend(revocation, done ? LOOK_COST * (looks - left) : revocation->budget);
-    return done;
-}
-
-/* Takes access away; the caller flushes before anybody relies on it. False = the pool is exhausted. */
-static inline bool range_close(struct revocation *revocation, struct range_space *space, struct range *range, unsigned left)
-{
-    spend(revocation, CHANGE_COST + 2 * range->count);
-    stale_add(&revocation->stale, space, range->mapping.base, range->count);
-    if (range_protect(space, range, range->mapping.base, range_end(range), left))
-        return true;
-    revocation->no_memory = true;
-    return false;
-}
-
-/*
- * A range that overlaps. Cut even where nothing is lost: what it derives from may be cut at the same places, and no child may reach across. False = it is not done
- * with: it is a part now, or the pool is exhausted.
- */
-static bool range_revoke(struct revocation *revocation, struct range *range)
-{
-    struct range_space *space = range_space_of(range->mapping.space);
-    spin_lock(&space->space.lock);
-    if (crosses(revocation, range))
-        range = range_isolate(revocation, range);
-    if (range && revocation->mode == REVOKE_REDUCE) {
-        struct mapping *m = &range->mapping;
-        unsigned left = m->rights & ~revocation->permissions;
-        bool closed = left == m->rights || range_close(revocation, space, range, left);
-        if (closed && left)
-            m->rights = (uint8_t)left;
-        else if (closed) {
-            mapping_unlink(m);
-            range_remove(space, range);
-        } else
-            range = 0;
-    }
-    spin_unlock(&space->space.lock);
-    return range;
-}
-
-/* Whether the revocation concerns a mapping below the one that it is about; if not, nothing below this one either. */
-static bool concerned(const struct revocation *revocation, struct mapping *m, bool slots)
-{
-    if (slots)
-        return m != revocation->spared && slot_capability(m).permissions & revocation->permissions;
-    struct range *range = range_of(m);
-    return overlaps(revocation, range) &&
-           (crosses(revocation, range) || (revocation->mode == REVOKE_REDUCE && m->rights & revocation->permissions));
-}
-
-/* What derives from a mapping that has children, children first. True = all of it is done. */
-static bool below_revoke(struct revocation *revocation, struct mapping *top)
-{
-    bool slots = top->space->type == NOVA_CRD_OBJ;
-    struct walk walk = walk_begin(top, revocation->cursor);
-    for (;;) {
-        struct mapping *m = walk.next;
-        if (!m && walk.parent == top)
-            return !revocation->no_memory;
-        if (stopped(revocation))
-            break;
-        spend(revocation, LOOK_COST);
-        if (m && __builtin_expect(m->flags & (MAPPING_CURSOR | MAPPING_FIXED | MAPPING_PART), 0)) {
-            if (!(m->flags & MAPPING_PART))
-                walk.next = m->next;
-            else if (!settled(revocation, m))
-                return false; /* the cursor is with the parts */
-            continue;
-        }
-        if (m && !concerned(revocation, m, slots)) {
-            walk.next = m->next;
-            continue;
-        }
-        if (m && m->child) {
-            walk.parent = m;
-            walk.next = m->child;
-            continue;
-        }
-        if (!m) {
-            m = walk.parent;
-            walk.parent = m->parent;
-        }
-        walk.next = m->next;
-        if (slots)
-            slot_revoke(revocation, m);
-        else if (!range_revoke(revocation, range_of(m)))
-            walk.next = m;
-    }
-    walk_park(&walk, revocation->cursor);
-    return false;
-}
-
-static inline bool tree_revoke(struct revocation *revocation, struct mapping *top)
-{
-    return !top->child || below_revoke(revocation, top);
-}
+#include "core/revocation.h"
 
 /* keep: the place becomes free, what derives from it stays. True = done. */
 static bool range_drop(struct revocation *revocation, struct range *range)
@@ -239,7 +56,7 @@ static bool cursor_elsewhere(struct revocation *revocation, uint8_t lock)
 /* Everything in [at, last] of one space of ranges; returns where to go on, beyond last at the end. */
 static word ranges_revoke(struct revocation *revocation, struct range_space *space, word at, word last)
 {
-    while (!stopped(revocation)) {
+    while (at <= last && !stopped(revocation)) {
         struct range *range = range_next_locked(space, at);
         if (!range)
             return last + 1;
@@ -260,8 +77,6 @@ static word ranges_revoke(struct revocation *revocation, struct range_space *spa
                 at = stop + 1;
         }
         mapping_unlock(lock);
-        if (at > last || !at)
-            return last + 1;
     }
     return at;
 }

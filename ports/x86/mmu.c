@@ -14,46 +14,17 @@
  * the first mapping. Cached translations of it belong to virtual CPUs: a flush here makes each one of this CPU begin with new
  * ones. The device view stays empty without IOMMU code.
  */
-#include "ports/x86/mmu.h"
+#include "ports/x86/mmu_walk.h"
 
 #include "core/lib/assert.h"
-#include "core/lib/bits.h"
 #include "core/lib/string.h"
 #include "hal/boot_info.h"
-#include "hal/physical.h"
 #include "layout.h"
-#include "ports/x86/features.h"
 #include "ports/x86/kernel_map.h"
 #include "ports/x86/mtrr.h"
-#include "ports/x86/page_table.h"
 
 bool mmu_ept;
 unsigned mmu_ept_leaf_levels = 1;
-
-static uint64_t *table_of(uint64_t entry) { return phys_to_virt(entry & ENTRY_ADDRESS); }
-
-static unsigned table_index(word page, unsigned level)
-{
-    return (unsigned)(page >> TABLE_BITS * (level - 1)) & (TABLE_ENTRIES - 1);
-}
-
-static bool is_ept(enum mmu_view view) { return view == MMU_GUEST && mmu_ept; }
-
-static unsigned levels(enum mmu_view view) { return is_ept(view) ? EPT_LEVELS : TABLE_LEVELS; }
-
-/* How many of count pages lie where tables of this view reach. */
-static word within(enum mmu_view view, word page, word count)
-{
-    uint64_t end = (uint64_t)1 << TABLE_BITS * levels(view);
-    return page >= end ? 0 : count > end - page ? (word)(end - page) : count;
-}
-
-/* Pages from 'page' to the end of what an entry of this level covers. */
-static word entry_rest(word page, unsigned level)
-{
-    word span = (word)1 << TABLE_BITS * (level - 1);
-    return span - (page & (span - 1));
-}
 
 void mmu_init(struct mmu *mmu, void *root)
 {
@@ -67,38 +38,11 @@ void mmu_init(struct mmu *mmu, void *root)
     mmu->port[PORT_LEAVES_OF] = mmu->port[PORT_LARGE_OF] = ~(word)0;
 }
 
-/* Highest level with leaves. */
-static unsigned leaf_levels(enum mmu_view view)
-{
-    if (!feature(FEATURE_RESIZE))
-        return 1;
-    return is_ept(view) ? mmu_ept_leaf_levels : TABLE_LEVELS == 4 && feature(FEATURE_PAGE_1G) ? 3 : 2;
-}
-
-/* Pages that an entry of this level covers. */
-static word entry_span(unsigned level) { return (word)1 << TABLE_BITS * (level - 1); }
-
 /* Whether count pages from 'page' on, all below one empty entry of this level, can become a leaf there. */
 static SELDOM bool leaf_fits(enum mmu_view view, unsigned level, word page, word count, uint64_t frame)
 {
     word span = entry_span(level);
     return count == span && level <= leaf_levels(view) && !((page | frame) & (span - 1)) && mtrr_uniform(frame, span);
-}
-
-/* The highest level at which pages and frames are aligned alike. */
-static SELDOM unsigned leaf_level(enum mmu_view view, word page, uint64_t frame)
-{
-    unsigned level = 1;
-    while (level < leaf_levels(view) && !((page ^ frame) & (entry_span(level + 1) - 1)))
-        level++;
-    return level;
-}
-
-/* The leaves from 'page' on, if count pages of the host view are in the table that was used last; 0 otherwise. */
-static inline uint64_t *leaves_again(const struct mmu *mmu, enum mmu_view view, word page, word count)
-{
-    bool same = view == MMU_HOST && mmu->port[PORT_LEAVES_OF] == page >> TABLE_BITS && count <= entry_rest(page, 2);
-    return same ? (uint64_t *)mmu->port[PORT_LEAVES] + (page & (TABLE_ENTRIES - 1)) : 0;
 }
 
 /* The entries from 'page' on, if count pages of the host view are whole entries in the table of large pages that was used last, and none leads to a table; 0 otherwise. */
@@ -122,101 +66,6 @@ static inline void table_keep(struct mmu *mmu, enum mmu_view view, unsigned leve
     unsigned at = level == 1 ? PORT_LEAVES : PORT_LARGE;
     mmu->port[at + 1] = page >> TABLE_BITS * level;
     mmu->port[at] = (word)entry & ~(word)(PAGE_SIZE - 1);
-}
-
-/* The entry of a page at which a walk ends: the page's leaf, or the empty entry where a table is missing. */
-static uint64_t *walk(const struct mmu *mmu, enum mmu_view view, word page, unsigned *level)
-{
-    uint64_t *table = phys_to_virt(mmu->root[view]);
-    for (unsigned at = levels(view);; at--) {
-        uint64_t *entry = &table[table_index(page, at)];
-        if (at == 1 || (*entry & (ENTRY_PRESENT | ENTRY_LARGE)) != ENTRY_PRESENT) {
-            *level = at;
-            return entry;
-        }
-        table = table_of(*entry);
-    }
-}
-
-/*
- * Tables of 'level' and below for the pages if none exists. Below the level of the leaves there are tables only where a large page
- * would reach across the first or last page.
- */
-static SELDOM unsigned tables_for(enum mmu_view view, unsigned level, word page, word count, uint64_t frame)
-{
-    unsigned leaf = mtrr_uniform(frame, count) ? leaf_level(view, page, frame) : 1, need = 0;
-    for (; level > 0; level--) {
-        word shift = TABLE_BITS * level, first = page >> shift, last = (page + count - 1) >> shift;
-        bool head = page & (((word)1 << shift) - 1), tail = (page + count) & (((word)1 << shift) - 1);
-        if (level >= leaf)
-            need += (unsigned)(last - first) + 1;
-        else
-            need += first == last ? head || tail : head + tail;
-    }
-    return need;
-}
-
-/* Tables that are missing below a table of this level, or below the entry where such a table is missing (0) but counted already. */
-static SELDOM unsigned need_below(enum mmu_view view, const uint64_t *table, unsigned level, word page, word count, uint64_t frame)
-{
-    unsigned need = 0;
-    while (count) {
-        word part = word_min(count, entry_rest(page, level));
-        uint64_t entry = table ? table[table_index(page, level)] : 0;
-        if (entry & ENTRY_PRESENT)
-            need += level > 2 && !(entry & ENTRY_LARGE) ? need_below(view, table_of(entry), level - 1, page, part, frame) : 0;
-        else if (level == 2 || mtrr_uniform(frame, part))
-            need += tables_for(view, level - 1, page, part, frame);
-        else
-            need += 1 + need_below(view, 0, level - 1, page, part, frame);
-        page += part;
-        frame += part;
-        count -= part;
-    }
-    return need;
-}
-
-/* The same as mmu_need, for what is not in the table that was used last. */
-static SELDOM unsigned tables_need(const struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame)
-{
-    count = within(view, page, count);
-    if (view == MMU_DEVICE || !count)
-        return 0;
-    if (!mmu->root[view])
-        return 1 + need_below(view, 0, levels(view), page, count, frame);
-    unsigned level;
-    walk(mmu, view, page, &level);
-    if (count == 1 || (level == 1 && count <= entry_rest(page, 2)))
-        return level - 1;
-    /* Ranges of more than 1 GiB get the bound of an empty space instead of a long walk. */
-    if (count > entry_span(3) && mtrr_uniform(frame, count))
-        return tables_for(view, levels(view) - 1, page, count, frame);
-    return need_below(view, phys_to_virt(mmu->root[view]), levels(view), page, count, frame);
-}
-
-unsigned mmu_need(const struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame)
-{
-    return leaves_again(mmu, view, page, count) ? 0 : tables_need(mmu, view, page, count, frame);
-}
-
-/* Entries that are written in one go: of large pages, and of 4 KiB pages, which are dearer with 32-bit registers. */
-enum { PIECE_LARGE = 24, PIECE_SMALL = sizeof(word) == 8 ? 512 : 256 };
-
-word mmu_piece(word page, word count, uint64_t frame)
-{
-    word huge = entry_span(3), large = entry_span(2);
-    if (leaf_levels(MMU_HOST) > 2 && (!mmu_ept || mmu_ept_leaf_levels > 2) && !((page ^ frame) & (huge - 1))) {
-        word whole = word_min(count, PIECE_LARGE * huge) & ~(huge - 1);
-        if (!(page & (huge - 1)) && whole && mtrr_uniform(frame, whole))
-            return whole;
-        count = word_min(count, entry_rest(page, 3));
-    }
-    if ((page ^ frame) & (large - 1) || leaf_levels(MMU_HOST) < 2)
-        return word_min(count, PIECE_SMALL);
-    if (page & (large - 1) || count < large)
-        return word_min(word_min(count, entry_rest(page, 2)), PIECE_SMALL);
-    word whole = word_min(count, PIECE_LARGE * large) & ~(large - 1);
-    return mtrr_uniform(frame, whole) ? whole : large;
 }
 
 /* What an entry that leads to a table has beside its address. */
@@ -442,27 +291,6 @@ static __attribute__((noinline)) unsigned tables_protect(struct mmu *mmu, enum m
     return 0;
 }
 
-static SELDOM struct mmu_leaf leaf_find(const struct mmu *mmu, enum mmu_view view, word page)
-{
-    struct mmu_leaf leaf = {0, 0, 0, MEMORY_WRITE_BACK};
-    if (!mmu->root[view] || !within(view, page, 1))
-        return leaf;
-    uint64_t entry;
-    do /* another CPU may put a table in the place of a large page meanwhile */
-        entry = entry_read(walk(mmu, view, page, &leaf.level));
-    while (leaf.level > 1 && (entry & (ENTRY_PRESENT | ENTRY_LARGE)) == ENTRY_PRESENT);
-    if (!(entry & ENTRY_PRESENT))
-        return leaf;
-    leaf.frame = (entry & ENTRY_ADDRESS) >> PAGE_BITS | (page & (entry_span(leaf.level) - 1));
-    bool execute = is_ept(view) ? entry & EPT_EXECUTE : !entry_no_execute || !(entry & entry_no_execute);
-    leaf.rights = MMU_READ | (entry & ENTRY_WRITE ? MMU_WRITE : 0) | (execute ? MMU_EXECUTE : 0);
-    if (is_ept(view))
-        leaf.type = (entry >> EPT_TYPE_SHIFT & 7) == MTRR_WB ? MEMORY_WRITE_BACK : MEMORY_UNCACHED;
-    else if (entry & ENTRY_PWT)
-        leaf.type = entry & ENTRY_PCD ? MEMORY_UNCACHED : MEMORY_WRITE_COMBINE;
-    return leaf;
-}
-
 unsigned mmu_protect(struct mmu *mmu, enum mmu_view view, word page, word count, unsigned rights, struct page_reserve *reserve)
 {
     uint64_t *entry = leaves_again(mmu, view, page, count);
@@ -470,63 +298,4 @@ unsigned mmu_protect(struct mmu *mmu, enum mmu_view view, word page, word count,
         return tables_protect(mmu, view, page, count, rights, reserve);
     leaves_reduce(MMU_HOST, entry, count, rights);
     return 0;
-}
-
-SELDOM unsigned mmu_lookup(const struct mmu *mmu, enum mmu_view view, word page, uint64_t *frame)
-{
-    struct mmu_leaf leaf = leaf_find(mmu, view, page);
-    if (leaf.rights)
-        *frame = leaf.frame;
-    return leaf.rights;
-}
-
-struct mmu_leaf mmu_guest_find(const struct mmu *mmu, word page) { return leaf_find(mmu, MMU_GUEST, page); }
-
-word mmu_guest_generation(const struct mmu *mmu) { return __atomic_load_n(&mmu->port[PORT_GUEST_GENERATION], __ATOMIC_ACQUIRE); }
-
-/* What one go may do yet: pages to collect, and tables of tables to look through; the way down to the first one takes two. */
-struct collection {
-    struct page_reserve *pages;
-    unsigned left, scans;
-};
-enum { SCANS = 3 };
-
-/*
- * Collects what hangs below the first 'entries' entries of a table, deepest first, so that an interrupted collection finds the rest
- * again.
- */
-static SELDOM bool collect(uint64_t *table, unsigned level, unsigned entries, struct collection *go)
-{
-    for (unsigned i = 0; i < entries; i++) {
-        uint64_t entry = table[i];
-        if (!entry)
-            continue; /* as most are */
-        if ((entry & (ENTRY_PRESENT | ENTRY_LARGE)) != ENTRY_PRESENT)
-            continue;
-        uint64_t *child = table_of(entry);
-        if (level > 2 && (!go->scans-- || !collect(child, level - 1, TABLE_ENTRIES, go)))
-            return false;
-        if (!go->left)
-            return false;
-        go->left--;
-        table[i] = 0;
-        page_reserve_put(go->pages, child);
-    }
-    return true;
-}
-
-bool mmu_fini(struct mmu *mmu, struct page_reserve *pages, unsigned max)
-{
-    struct collection go = {pages, max, SCANS};
-    for (unsigned view = 0; view < MMU_VIEWS; view++) {
-        if (!mmu->root[view])
-            continue;
-        uint64_t *root = phys_to_virt(mmu->root[view]);
-        if (!collect(root, levels(view), view == MMU_HOST ? ROOT_USER_ENTRIES : TABLE_ENTRIES, &go) || !go.left)
-            return false;
-        go.left--;
-        page_reserve_put(pages, root);
-        mmu->root[view] = 0;
-    }
-    return true;
 }

@@ -9,11 +9,12 @@ TEST_PROGRAMS += $(PORT_TESTS)
 
 PORT_HEADERS := $(addprefix $(TOP)/,$(call find,tests/port/*.h ports/x86/*.h hal/*.h core/lib/*.h))
 
-# mmu.c and mmu_space.c are linked, fpu.c is included by its test.
-$(OUT)/test/mmu%: tests/port/mmu.c ports/x86/mmu.c ports/x86/mmu_space.c $(PORT_HEADERS) $(FLAGS)
+# mmu*.c are linked, fpu.c is included by its test.
+MMU_FILES := $(addprefix $(TOP)/ports/x86/,mmu.c mmu_need.c mmu_find.c mmu_space.c)
+$(OUT)/test/mmu%: tests/port/mmu.c $(MMU_FILES) $(PORT_HEADERS) $(FLAGS)
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -m$* $(PORT_FLAGS) $(SANITIZE) -I$(TOP)/ports/x86_$* -o $@ $(TOP)/tests/port/mmu.c $(TOP)/ports/x86/mmu.c $(TOP)/ports/x86/mmu_space.c
+	$(Q)$(CC) -m$* $(PORT_FLAGS) $(SANITIZE) -I$(TOP)/ports/x86_$* -o $@ $(TOP)/tests/port/mmu.c $(MMU_FILES)
 
 $(OUT)/test/fpu%: tests/port/fpu.c ports/x86/fpu.c $(PORT_HEADERS) $(FLAGS)
 	$(call say,TEST,$@)

@@ -57,6 +57,18 @@ TEST(revoke_of_a_part_with_many_children)
     }
 }
 
+TEST(revoke_of_a_part_at_the_very_beginning)
+{
+    machine_boot(1);
+    take(0, mem(FREE, 2, RW), 0);
+    give(mem(FREE, 2, RW), mem(0, 2, RW));
+    give(mem(2, 1, RW), mem(0x7000, 1, RW));
+    CHECK_EQ(revoke(0, mem(0, 1, RW), NOVA_REVOKE_SELF, 0, 0), NOVA_SUCCESS);
+    for (word i = 0; i < 4; i++)
+        CHECK_EQ(rights(i), i < 2 ? 0 : RW);
+    CHECK_EQ(rights(0x7000), RW);
+}
+
 /*
  * Several revokes that go on in turns, a step each, over parts of ranges that derive from each other. They are about different places, so that the order does not
  * matter: a page that loses its rights loses them in all that derives from it, and where the place alone is given up, what derives from it derives from
