@@ -7,9 +7,6 @@
 
 #include "core/schedule.h"
 
-/* As far as a helper follows calls from CPU to CPU. */
-enum { HELP_HOPS = 16 };
-
 unsigned remote_call(struct cpu *cpu, struct ec *ec, struct portal *portal)
 {
     if (!object_ref(&portal->object))
@@ -56,6 +53,26 @@ bool remote_follow(struct cpu *cpu, struct sc *sc, struct ec *caller)
     return true;
 }
 
+/*
+ * User space may have built a circle of calls, in which a helper would go round for ever. It is in one when it comes again to the EC at which it was after 1, 2, 4, 8 ...
+ * hops (Brent). That EC is compared and never looked into; if another one has its place, or the calls have changed, the helper only sleeps with it until it wakes.
+ */
+static bool circle_closed(struct sc *sc, const struct ec *at)
+{
+    if (sc->hop_mark == at)
+        return true;
+    sc->hops++;
+    if (!(sc->hops & (sc->hops - 1)))
+        sc->hop_mark = at;
+    return false;
+}
+
+static void hops_begin(struct sc *sc)
+{
+    sc->hops = 0;
+    sc->hop_mark = 0;
+}
+
 bool remote_help(struct cpu *cpu, struct ec *self, struct ec *busy)
 {
     struct ec *end = ec_chain_end(cpu, busy, WALK_HELP);
@@ -63,13 +80,10 @@ bool remote_help(struct cpu *cpu, struct ec *self, struct ec *busy)
     if (!end)
         return false; /* it is looked at again after the window */
     if (end->blocked) {
-        /* Not for ever: user space may have built a circle of calls. And not for one that is dead: it is about to leave the chain, which wakes who sleeps with it. */
-        if (GLANCE(end->remote_ec) && sc->hops < HELP_HOPS && !GLANCE(end->dead)) {
-            sc->hops++; /* before it is on its way: then it is another CPU's */
-            if (remote_follow(cpu, sc, end))
-                return false;
-            sc->hops--;
-        }
+        /* Not for one that is dead: it is about to leave the chain, which wakes who sleeps with it. */
+        if (GLANCE(end->remote_ec) && !GLANCE(end->dead) && !circle_closed(sc, end) && remote_follow(cpu, sc, end))
+            return false;
+        hops_begin(sc);
         schedule_sleep(cpu);
         list_append(&end->sleepers, &sc->link);
         return false;
@@ -85,7 +99,7 @@ bool remote_help(struct cpu *cpu, struct ec *self, struct ec *busy)
 static bool sc_go_home(struct cpu *cpu, struct sc *sc)
 {
     remote_forget(cpu, sc);
-    sc->hops = 0;
+    hops_begin(sc);
     if (sc->ec->cpu != cpu)
         return sc_send(cpu, sc, sc->ec->cpu);
     schedule_visits(cpu, sc, false);

@@ -45,8 +45,9 @@ struct sc {
     uint64_t ready_since, waited; /* if it stops a clock: TSC when it became ready, ticks spent so since its EC was last told */
 
     /* A call to another CPU, see remote.h. */
-    uint8_t hops;       /* CPUs that it has gone to as a helper since it was home */
-    struct ec *carried; /* the caller, a reference; 0 = at home */
+    uint32_t hops;        /* as a helper, from CPU to CPU, since it was home or slept */
+    const void *hop_mark; /* an EC at which it was then */
+    struct ec *carried;   /* the caller, a reference; 0 = at home */
 
     struct list visit; /* in the callee's visitors */
 };

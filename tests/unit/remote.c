@@ -3,6 +3,7 @@
  * Calls to portals of another CPU (abi.md section 7): message and reply, busy and dying ends, semaphores, chains across CPUs.
  */
 #include "scenario.h"
+#include "core/ec.h"
 
 enum {
     HANDLER = 0x110 /* + cpu */,
@@ -33,7 +34,9 @@ static void machine_make(unsigned threads)
     }
 }
 
-static bool in_handler(unsigned cpu) { return !cpu_idle(cpu) && cpu_frame(cpu)->ip == handler_ip(cpu); }
+static bool in_handler_at(unsigned cpu, unsigned number) { return !cpu_idle(cpu) && cpu_frame(cpu)->ip == handler_ip(number); }
+
+static bool in_handler(unsigned cpu) { return in_handler_at(cpu, cpu); }
 
 static void destroy(word selector)
 {
@@ -214,6 +217,33 @@ TEST(remote_reply_with_a_semaphore_repeats_the_call)
     CHECK(cpu_idle(2));
 }
 
+TEST(remote_help_goes_as_far_as_the_calls)
+{
+    /* Handlers on two CPUs in turn. Each has been called by a thread of its CPU and waits for the next one, which is busy; the last one runs. */
+    enum { LENGTH = 24, CHAIN = 0x200, THREADS = 0x300, SERVICES = 0x400 };
+    machine_make(0);
+    for (unsigned cpu = 1; cpu < 3; cpu++)
+        thread_service(0, cpu, SERVICES + 0x40 * cpu);
+    for (unsigned i = 0; i < LENGTH; i++) {
+        CHECK_EQ(create_ec(0, CHAIN + 2 * i, SEL_PD, 1 + i % 2, utcb_address(110 + i), SP, 0, false), NOVA_SUCCESS);
+        CHECK_EQ(create_pt(0, CHAIN + 2 * i + 1, SEL_PD, CHAIN + 2 * i, 0, handler_ip(4 + i)), NOVA_SUCCESS);
+    }
+    for (unsigned i = LENGTH; i-- > 0;) {
+        unsigned cpu = 1 + i % 2;
+        thread_make(0, cpu, THREADS + 4 * i, SERVICES + 0x40 * cpu, i + 1, 10 + LENGTH - i);
+        CHECK_EQ(running(cpu), (int)(i + 1));
+        call(cpu, CHAIN + 2 * i + 1, 0);
+        CHECK(in_handler_at(cpu, 4 + i));
+        if (i < LENGTH - 1)
+            CHECK_EQ(call(cpu, CHAIN + 2 * (i + 1) + 1, 0), BLOCKED);
+        machine_settle();
+        /* Whoever came last has the highest priority, and helps the last one. */
+        unsigned last = 1 + (LENGTH - 1) % 2;
+        CHECK_EQ(cpu_core(last)->sc->priority, 10 + LENGTH - i);
+        CHECK(in_handler_at(last, 4 + LENGTH - 1));
+    }
+}
+
 TEST(remote_calls_in_a_circle_are_freed)
 {
     machine_make(1);
@@ -231,10 +261,13 @@ TEST(remote_calls_in_a_circle_are_freed)
         CHECK_EQ(running(1), 1);
         CHECK_EQ(call(1, PD + 3, 0), BLOCKED);
         CHECK(in_handler(1));
+        const struct sc *sc = cpu_core(1)->sc;
         CHECK_EQ(call(1, 2, 0), BLOCKED);
         CHECK(in_handler(2));
         CHECK_EQ(call(2, 1, 0), BLOCKED);
         CHECK(!in_handler(2));
+        machine_settle();
+        CHECK_EQ(sc->state, SC_ASLEEP); /* it does not go round for ever */
         revoke(0, nova_crd(NOVA_CRD_OBJ, PD, 3, 31), NOVA_REVOKE_SELF, 0, 0);
         machine_settle();
         CHECK_EQ(running(0), 0);
