@@ -8,12 +8,12 @@
 #include "explorer.h"
 
 struct shadow {
-    struct nova_state state;
     struct frame frame;
     uint8_t fpu;
     bool known;
     unsigned answers; /* to A and B */
     word mtd[3];      /* of the portals: A, B, recall */
+    struct nova_state state;
 };
 
 /* Any bits but that of the clock. */
