@@ -36,9 +36,9 @@ struct range *range_isolate(struct revocation *revocation, struct range *range)
     struct range_space *space = range_space_of(m->space);
     word from = revocation->from, end = revocation->end;
     if (m->value + range->count > end && !range_cut(space, range, m->base + (end - m->value)))
-        revocation->no_memory = true;
+        memory_short(revocation);
     else if (m->value < from && !(m->flags & MAPPING_PART) && !(range = range_cut(space, range, m->base + (from - m->value))))
-        revocation->no_memory = true;
+        memory_short(revocation);
     return revocation->no_memory || m->flags & MAPPING_PART ? 0 : range;
 }
 
@@ -57,18 +57,19 @@ bool range_revoke(struct revocation *revocation, struct range *range)
     spin_lock(&space->space.lock);
     if (crosses(revocation, range))
         range = range_isolate(revocation, range);
-    if (range && revocation->mode == REVOKE_REDUCE) {
+    if (range && range->mapping.rights & revocation->permissions) {
         struct mapping *m = &range->mapping;
         unsigned left = m->rights & ~revocation->permissions;
-        bool closed = left == m->rights || range_close(revocation, space, range, left);
-        if (closed && left)
+        if (!range_close(revocation, space, range, left))
+            range = 0;
+        else if (left)
             m->rights = (uint8_t)left;
-        else if (closed) {
+        else {
             mapping_unlink(m);
             range_remove(space, range);
-        } else
-            range = 0;
-    }
+        }
+    } else
+        spend(revocation, LOOK_COST);
     spin_unlock(&space->space.lock);
     return range;
 }
@@ -79,47 +80,48 @@ static bool concerned(const struct revocation *revocation, struct mapping *m, bo
     if (slots)
         return m != revocation->spared && slot_capability(m).permissions & revocation->permissions;
     struct range *range = range_of(m);
-    return overlaps(revocation, range) &&
-           (crosses(revocation, range) || (revocation->mode == REVOKE_REDUCE && m->rights & revocation->permissions));
+    return overlaps(revocation, range) && (m->rights & revocation->permissions || crosses(revocation, range));
 }
 
 bool below_revoke(struct revocation *revocation, struct mapping *top)
 {
     bool slots = top->space->type == NOVA_CRD_OBJ;
     struct walk walk = walk_begin(top, revocation->cursor);
-    for (;;) {
-        struct mapping *m = walk.next;
-        if (!m && walk.parent == top)
-            return !revocation->no_memory;
-        if (stopped(revocation))
-            break;
-        spend(revocation, LOOK_COST);
+    struct mapping *parent = walk.parent, *m = walk.next;
+    while (m || parent != top) {
+        if (stopped(revocation)) {
+            walk_park(&(struct walk){top, parent, m}, revocation->cursor);
+            return false;
+        }
         if (m && __builtin_expect(m->flags & (MAPPING_CURSOR | MAPPING_FIXED | MAPPING_PART), 0)) {
+            spend(revocation, LOOK_COST);
             if (!(m->flags & MAPPING_PART))
-                walk.next = m->next;
+                m = m->next;
             else if (!settled(revocation, m))
                 return false; /* the cursor is with the parts */
             continue;
         }
         if (m && !concerned(revocation, m, slots)) {
-            walk.next = m->next;
+            spend(revocation, LOOK_COST);
+            m = m->next;
             continue;
         }
         if (m && m->child) {
-            walk.parent = m;
-            walk.next = m->child;
+            spend(revocation, LOOK_COST);
+            parent = m;
+            m = m->child;
             continue;
         }
         if (!m) {
-            m = walk.parent;
-            walk.parent = m->parent;
+            m = parent;
+            parent = m->parent;
         }
-        walk.next = m->next;
+        struct mapping *next = m->next;
         if (slots)
             slot_revoke(revocation, m);
         else if (!range_revoke(revocation, range_of(m)))
-            walk.next = m;
+            next = m;
+        m = next;
     }
-    walk_park(&walk, revocation->cursor);
-    return false;
+    return !revocation->no_memory;
 }

@@ -10,19 +10,14 @@
 #include "core/spaces.h"
 
 /* What happens to the mappings below one that is in the range. */
-enum revoke_mode {
-    REVOKE_REDUCE, /* they lose permissions */
-    REVOKE_CUT     /* they are cut where the range ends, so that what they derive from can be cut there, too */
-};
 
 struct revocation {
     struct cpu *cpu;
-    unsigned permissions;
+    unsigned permissions; /* 0: ranges are cut only, for keep */
     bool self, keep;
     struct mapping *cursor;
     const struct mapping *spared; /* a slot without children that stays */
-    enum revoke_mode mode;
-    word from, end; /* values (frames, ports): the same for all that derives from one mapping */
+    word from, end;               /* values (frames, ports): the same for all that derives from one mapping */
     struct stale_set stale;
     bool no_memory;
     unsigned budget; /* steps left; at 0 the rest is for the next call */
@@ -39,7 +34,14 @@ static inline void spend(struct revocation *revocation, word steps)
     revocation->budget -= steps < revocation->budget ? (unsigned)steps : revocation->budget;
 }
 
-static inline bool stopped(const struct revocation *revocation) { return revocation->no_memory || !revocation->budget; }
+/* The pool is exhausted: this call does nothing more. */
+static inline void memory_short(struct revocation *revocation)
+{
+    revocation->no_memory = true;
+    revocation->budget = 0;
+}
+
+static inline bool stopped(const struct revocation *revocation) { return !revocation->budget; }
 
 static inline struct range_space *range_space_of(struct space *space) { return CONTAINER(space, struct range_space, space); }
 
@@ -68,7 +70,7 @@ static inline bool range_close(struct revocation *revocation, struct range_space
     stale_add(&revocation->stale, space, range->mapping.base, range->count);
     if (range_protect(space, range, range->mapping.base, range_end(range), left))
         return true;
-    revocation->no_memory = true;
+    memory_short(revocation);
     return false;
 }
 

@@ -13,7 +13,7 @@ static bool range_drop(struct revocation *revocation, struct range *range)
     struct range_space *space = range_space_of(range->mapping.space);
     if (range->mapping.flags & MAPPING_FIXED)
         return true;
-    revocation->mode = REVOKE_CUT;
+    revocation->permissions = 0;
     if (crosses(revocation, range) && !tree_revoke(revocation, &range->mapping))
         return false;
     spin_lock(&space->space.lock);
@@ -148,7 +148,6 @@ static void revocation_init(struct revocation *revocation, struct cpu *cpu, unsi
     revocation->permissions = permissions;
     revocation->self = true;
     revocation->keep = revocation->no_memory = false;
-    revocation->mode = REVOKE_REDUCE;
     revocation->cursor = cursor;
     revocation->spared = 0;
     revocation->budget = REVOKE_BUDGET;
