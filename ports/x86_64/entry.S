@@ -32,8 +32,8 @@
     mov %gs:CPU_SELF, %rsp
     .endm
 
-    /* The fast way out: rax = frame, whose resume is RESUME_HYPERCALL. */
-    .macro load_fast
+    /* The fast way out: rax = frame, whose resume is RESUME_HYPERCALL. load_kept_fast: rbx, rbp and r12-r15 still hold what they should. */
+    .macro load_kept_fast
     mov FRAME_IP(%rax), %rcx
     mov FRAME_FLAGS(%rax), %r11
     mov FRAME_DI(%rax), %rdi
@@ -42,16 +42,20 @@
     mov FRAME_R8(%rax), %r8
     mov FRAME_R9(%rax), %r9
     mov FRAME_R10(%rax), %r10
+    mov FRAME_SP(%rax), %rsp
+    mov FRAME_AX(%rax), %rax
+    swapgs
+    sysretq
+    .endm
+
+    .macro load_fast
     mov FRAME_BX(%rax), %rbx
     mov FRAME_BP(%rax), %rbp
     mov FRAME_R12(%rax), %r12
     mov FRAME_R13(%rax), %r13
     mov FRAME_R14(%rax), %r14
     mov FRAME_R15(%rax), %r15
-    mov FRAME_SP(%rax), %rsp
-    mov FRAME_AX(%rax), %rax
-    swapgs
-    sysretq
+    load_kept_fast
     .endm
 
     /*
@@ -213,18 +217,7 @@ slow_saving:
     cmpb $RESUME_HYPERCALL, FRAME_RESUME(%rax)
     jne resume
 return_fast:
-    mov FRAME_IP(%rax), %rcx
-    mov FRAME_FLAGS(%rax), %r11
-    mov FRAME_DI(%rax), %rdi
-    mov FRAME_SI(%rax), %rsi
-    mov FRAME_DX(%rax), %rdx
-    mov FRAME_R8(%rax), %r8
-    mov FRAME_R9(%rax), %r9
-    mov FRAME_R10(%rax), %r10
-    mov FRAME_SP(%rax), %rsp
-    mov FRAME_AX(%rax), %rax
-    swapgs
-    sysretq
+    load_kept_fast
 
     /* hal/frame.h: words_copy(to, from, frame) */
     .globl words_copy

@@ -172,6 +172,15 @@ word user_down(word semaphore, unsigned flags, uint64_t deadline)
     return user_hypercall(NOVA_SM_CTRL, NOVA_SM_DOWN | flags, semaphore, (word)(deadline >> 32), deadline & 0xffffffff, 0, 0);
 }
 
+void recall_await(const unsigned *recalled, unsigned before)
+{
+    for (unsigned tries = 0; *recalled == before; tries++) {
+        user_down(SLEEP, 0, machine_time() + 3000);
+        if (tries == 2000)
+            fail("a recall is lost");
+    }
+}
+
 word user_revoke(word crd, unsigned flags, word semaphore, word pd)
 {
     return user_hypercall(NOVA_REVOKE, flags, semaphore, crd, pd, 0, 0);

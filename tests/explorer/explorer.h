@@ -76,6 +76,8 @@ void user_exception(unsigned vector);
 word user_call(word portal, unsigned flags);
 word user_up(word semaphore);
 word user_down(word semaphore, unsigned flags, uint64_t deadline);
+void recall_await(const unsigned *recalled,
+                  unsigned before); /* until a recall has been counted there; a failure if that never happens */
 word user_revoke(word crd, unsigned flags, word semaphore, word pd);
 word user_destroy(word selector); /* revokes it, with root's own */
 word user_delegate(word from, word to, word crd, unsigned flags, word hotspot);

@@ -164,11 +164,7 @@ static word recaller(void)
         word status = user_hypercall(NOVA_EC_CTRL, NOVA_EC_RECALL, thread->ec_selector, chance(2), 0, 0, 0);
         if (status != NOVA_SUCCESS && status != NOVA_COM_TIM)
             fail("recall ends with status %lu", status);
-        for (unsigned tries = 0; recalled == before; tries++) {
-            user_down(SLEEP, 0, machine_time() + 3000);
-            if (tries == 2000)
-                fail("a recall is lost");
-        }
+        recall_await(&recalled, before);
         recalls++;
     }
     recalls = recalled;
