@@ -135,6 +135,10 @@ struct child new_child(nova_word pages, nova_word events);
 /* Gives it a capability of root, at the same selector. */
 void child_give(const struct child *child, nova_word selector);
 
+/* For threads that are not created yet: an out-of-memory portal; the same, if oom is not 0, and the thread's stack for another PD. */
+void thread_oom_set(const struct nova_thread *thread, nova_word oom);
+enum nova_status thread_lend(nova_word pd, const struct nova_thread *thread, nova_word oom);
+
 /* A thread in it, on the boot CPU; oom: a portal for its EC's out-of-memory portal, or 0. */
 void child_start(struct child *child, unsigned priority, void (*entry)(void *), void *argument, nova_word oom);
 

@@ -107,17 +107,27 @@ void child_give(const struct child *child, nova_word selector)
         check("delegation for a check", status, NOVA_SUCCESS);
 }
 
+void thread_oom_set(const struct nova_thread *thread, nova_word oom)
+{
+    grant(nova_pd, nova_pd, objects(oom, 0), nova_control(NOVA_ITEM_DELEGATE, 0), objects(thread->ec + 1, 0));
+}
+
+enum nova_status thread_lend(nova_word pd, const struct nova_thread *thread, nova_word oom)
+{
+    nova_word end = (nova_word)(thread + 1);
+    if (oom)
+        thread_oom_set(thread, oom);
+    return share(pd, end - NOVA_STACK_SIZE, end, NOVA_MEM_RW);
+}
+
 void child_start(struct child *child, unsigned priority, void (*entry)(void *), void *argument, nova_word oom)
 {
     struct nova_thread *thread = nova_thread_prepare(NULL, boot_cpu);
-    nova_word stack = (nova_word)(thread + 1) - NOVA_STACK_SIZE;
-    enum nova_status status = share(child->pd, stack, stack + NOVA_STACK_SIZE, NOVA_MEM_RW);
+    enum nova_status status = thread_lend(child->pd, thread, oom);
 
     thread->entry = entry;
     thread->argument = argument;
     child->thread = thread;
-    if (oom)
-        grant(nova_pd, nova_pd, objects(oom, 0), nova_control(NOVA_ITEM_DELEGATE, 0), objects(thread->ec + 1, 0));
     if (!status)
         status = nova_create_ec(thread->ec, child->pd, boot_cpu, (nova_word)thread->utcb, (nova_word)thread, 0, NOVA_EC_GLOBAL);
     if (!status)
