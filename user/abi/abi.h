@@ -28,6 +28,20 @@ void remark(const char *text);
 /* ---- exceptions of the root EC ---- */
 
 enum { NO_EXCEPTION = 255, EVENT_DB = 1, EVENT_BP = 3, EVENT_OF = 4, EVENT_UD = 6, EVENT_GP = 13, EVENT_PF = 14, EVENT_MF = 16 };
+enum {
+    FLAG_CF = 1 << 0,
+    FLAG_TF = 1 << 8,
+    FLAG_IF = 1 << 9,
+    FLAG_DF = 1 << 10,
+    FLAGS_IOPL = 3 << 12,
+    FLAG_NT = 1 << 14,
+    FLAG_RF = 1 << 16,
+    FLAG_VM = 1 << 17,
+    FLAG_AC = 1 << 18,
+    FLAG_VIF = 1 << 19,
+    FLAG_VIP = 1 << 20,
+    FLAG_ID = 1 << 21
+};
 enum { PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4, PF_FETCH = 16 };
 
 struct event_record {
@@ -39,6 +53,9 @@ extern volatile unsigned event_count;
 
 /* What the exception handler does instead of returning to probe(), if not 0: it edits the state and sets mtd and items itself. */
 extern void (*volatile event_action)(nova_word vector, struct nova_utcb *utcb);
+
+/* Such an action: goes on behind a two-byte instruction that is undefined, and after any other exception where it was. */
+void step_over(nova_word vector, struct nova_utcb *utcb);
 
 /* Runs f(argument); returns NO_EXCEPTION, or the vector of the exception that ended it. */
 nova_word probe(void (*f)(nova_word), nova_word argument);
@@ -84,10 +101,13 @@ static inline nova_word object(nova_word selector, unsigned perm) { return nova_
 struct nova_thread *new_handler(unsigned cpu);
 nova_word new_portal(const struct nova_thread *handler, void (*entry)(void), nova_word id);
 
+/* The entry of a portal whose handler takes nothing and answers nothing. */
+void null_portal(void);
+
 /* A thread on the boot CPU; exceptions and startup as for the root EC. */
 struct nova_thread *new_thread(unsigned priority, void (*entry)(void *), void *argument);
 
-/* Delegates one item from PD to PD without a message: window and all permissions as given. */
+/* Delegates one item (in the caller's UTCB) from PD to PD without a message: window and all permissions as given. */
 enum nova_status grant(nova_word from, nova_word to, nova_word crd, nova_word control, nova_word window);
 
 /* Milliseconds in TSC ticks; TSC value some milliseconds from now. */
@@ -117,6 +137,16 @@ struct nova_thread *thread_on(unsigned cpu, unsigned priority, void (*entry)(voi
 
 /* Sleeps; the sleeper's CPU is free meanwhile. */
 void sleep_ms(unsigned ms);
+
+/* Waits, asleep, until a word has a value, but not for ever. */
+void await(const volatile nova_word *word, nova_word value);
+
+/* A thread's entry: counts until it is to stop. */
+struct spinner {
+    nova_word finished; /* semaphore for its end */
+    volatile nova_word count, stop;
+};
+void spin(void *spinner);
 
 /* Revokes capabilities, the caller's own too; drop_wait: and waits until what they named is really gone. */
 void drop(nova_word selector, unsigned order);
@@ -148,6 +178,7 @@ void child_end(struct child *child);
 /* ---- subjects ---- */
 void test_hip(void);
 void test_entry(void);
+void test_gates(void);
 void test_edges(void);
 void test_create(void);
 void test_semaphore(void);
@@ -160,6 +191,7 @@ void test_event(void);
 void test_thread(void);
 void test_quota(void);
 void test_cross(void);
+void test_cross_events(void);
 void test_schedule(void);
 void test_domains(void);
 void test_oom(void);
@@ -167,6 +199,7 @@ void test_ranges(void);
 void test_fpu_owner(void);
 void test_interrupt(void);
 void test_migrate(void);
+void test_header(void);
 void test_rules(void);
 void test_msr(void);
 

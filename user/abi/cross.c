@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * abi.md sections 5, 6 and 7 with two CPUs: calls to another CPU and what may happen to them on the way, recall of running threads, events whose
- * handler is elsewhere. Threads of the boot CPU have a higher priority than the root EC, so they have called when it goes on.
+ * abi.md section 7 with two CPUs: calls to another CPU and what may happen to them on the way, their priority, and whose time they take. Threads of
+ * the boot CPU have a higher priority than the root EC, so they have called when it goes on.
  */
 #include "abi.h"
 
@@ -10,7 +10,6 @@ static unsigned there; /* the other CPU */
 static struct {
     nova_word gate, portal, finished, inner, again;
     volatile nova_word entered, replied, inner_status, status[4];
-    volatile nova_word spins, stop;
 } x;
 
 static void reset(void)
@@ -18,14 +17,6 @@ static void reset(void)
     x.entered = x.replied = 0;
     for (unsigned i = 0; i < 4; i++)
         x.status[i] = ~(nova_word)0;
-}
-
-/* Waits until a word has a value, but not for ever. */
-static void await(const volatile nova_word *word, nova_word value)
-{
-    uint64_t end = deadline_ms(PATIENCE_MS);
-    while (*word != value && nova_tsc() < end)
-        sleep_ms(1);
 }
 
 NOVA_PORTAL(gated);
@@ -306,14 +297,6 @@ static void test_messages(void)
 
 /* ---- priority, time ---- */
 
-static void spin_there(void *argument)
-{
-    (void)argument;
-    while (!x.stop)
-        x.spins++;
-    nova_sm_up(x.finished);
-}
-
 NOVA_PORTAL(compute);
 
 static void compute_handler(nova_word ms, struct nova_utcb *utcb)
@@ -326,6 +309,7 @@ static void compute_handler(nova_word ms, struct nova_utcb *utcb)
 
 static void test_priority(void)
 {
+    static struct spinner spinner;
     nova_word idle = new_selector();
     uint64_t before = 0, after = 0;
 
@@ -333,9 +317,9 @@ static void test_priority(void)
     reset();
     nova_sm_up(x.gate);
     nova_sm_up(x.gate);
-    x.stop = 0;
-    thread_on(there, 10, spin_there, NULL);
-    while (!x.spins)
+    spinner.finished = x.finished;
+    thread_on(there, 10, spin, &spinner);
+    while (!spinner.count)
         nova_pause();
     caller(0, 11);
     check("a caller above the thread that runs there is served", wait_for(x.finished), NOVA_SUCCESS);
@@ -343,7 +327,7 @@ static void test_priority(void)
     caller(1, 9);
     sleep_ms(30);
     check("a caller below it is not", x.status[1], ~(nova_word)0);
-    x.stop = 1;
+    spinner.stop = 1;
     check("until that one ends", wait_for(x.finished), NOVA_SUCCESS);
     check("then it is", wait_for(x.finished), NOVA_SUCCESS);
     check("with SUCCESS", x.status[1], NOVA_SUCCESS);
@@ -355,105 +339,6 @@ static void test_priority(void)
     check("call that computes 20 ms there", nova_call(new_portal(handler_on(there), compute, 20), 0), NOVA_SUCCESS);
     nova_sc_time(idle, 1, &after);
     check_true("op 1 has grown by 20 ms", after - before >= 15000 && after - before < 1000000);
-}
-
-/* ---- recall, events ---- */
-
-static volatile nova_word recalls, recall_sp;
-static nova_word recall_gate;
-
-NOVA_PORTAL(recall_there);
-
-static void recall_there_handler(nova_word id, struct nova_utcb *utcb)
-{
-    (void)id;
-    recall_sp = utcb->state.sp;
-    recalls++;
-    if (recall_gate)
-        nova_sm_down(recall_gate, 0, 0);
-    utcb->state.mtd = 0;
-    utcb->items = 0;
-}
-
-static void test_recall(void)
-{
-    struct nova_thread *handler, *thread = nova_thread_prepare(NULL, there);
-    nova_word base = new_events(there, &handler), before;
-    enum nova_status status;
-
-    nova_portal_create(base + NOVA_EVENT_RECALL, nova_pd, handler, NOVA_EVENT_MTD, recall_there, 0);
-    x.spins = x.stop = 0;
-    nova_thread_start(thread, base, 2, BOOT_QUANTUM, spin_there, NULL);
-    while (!x.spins)
-        nova_pause();
-    check("recall of a running thread with its state", nova_ec_recall(thread->ec, 1), NOVA_COM_TIM);
-    await(&recalls, 1);
-    check("the recall comes", recalls, 1);
-    before = x.spins;
-    for (uint64_t end = deadline_ms(PATIENCE_MS); x.spins == before && nova_tsc() < end;)
-        sleep_ms(1);
-    check_true("and the thread goes on", x.spins != before);
-    recall_gate = new_semaphore(0);
-    check_true("recall of a running thread", nova_ec_recall(thread->ec, 0) <= NOVA_COM_TIM);
-    await(&recalls, 2);
-    status = nova_ec_recall(thread->ec, 1);
-    check("state of a thread in its recall event", status, NOVA_SUCCESS);
-    check("SP is what the event says", root_utcb->state.sp, recall_sp);
-    check("a recall is no exception", (nova_word)root_utcb->state.qual[0], 0);
-    before = x.spins;
-    sleep_ms(5);
-    check("it stands still meanwhile", x.spins, before);
-    nova_sm_up(recall_gate);
-    nova_sm_up(recall_gate);
-    nova_sm_up(recall_gate);
-    x.stop = 1;
-    check("then it gets to its end", wait_for(x.finished), NOVA_SUCCESS);
-}
-
-static volatile nova_word wrong_handler;
-
-NOVA_PORTAL(never_called);
-
-static void never_called_handler(nova_word id, struct nova_utcb *utcb)
-{
-    (void)id;
-    wrong_handler++;
-    utcb->state.mtd = 0;
-}
-
-NOVA_PORTAL(crash_there);
-
-static void crash_there_handler(nova_word id, struct nova_utcb *utcb)
-{
-    (void)id;
-    (void)utcb;
-    __asm__ volatile("ud2");
-}
-
-static void test_event_elsewhere(void)
-{
-    struct nova_thread *handler = nova_thread_prepare(NULL, there);
-    nova_word base = nova_selectors(32, 32), portal;
-
-    /* the portal for #UD leads to this CPU: no handler for what happens there (killed, with a line in the log) */
-    nova_portal_create(base + EVENT_UD, nova_pd, new_handler(boot_cpu), NOVA_EVENT_MTD, never_called, 0);
-    check("handler with an event portal of this CPU", nova_handler_create(handler, nova_pd, base), NOVA_SUCCESS);
-    portal = new_portal(handler, crash_there, 0);
-    root_utcb->items = 0;
-    check("its exception kills it: COM_ABT", nova_call(portal, 0), NOVA_COM_ABT);
-    check("nobody was asked", wrong_handler, 0);
-    check("call of what is dead", nova_call(portal, 0), NOVA_COM_TIM);
-}
-
-static void test_errors(void)
-{
-    struct nova_thread *thread = thread_on(there, 2, spin_there, NULL);
-
-    section("6.ec_ctrl_help");
-    thread->utcb->tls = 0;
-    check("help of an EC on another CPU", nova_ec_help(thread->ec, 0), NOVA_BAD_CPU);
-    x.stop = 1;
-    wait_for(x.finished);
 }
 
 void test_cross(void)
@@ -480,10 +365,4 @@ void test_cross(void)
     test_messages();
     section("7.cross_priority");
     test_priority();
-    section("6.ec_ctrl_recall");
-    test_recall();
-    section("5.event_other_cpu");
-    test_event_elsewhere();
-    x.stop = 0;
-    test_errors();
 }

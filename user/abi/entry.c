@@ -4,8 +4,6 @@
  */
 #include "abi.h"
 
-enum { FLAG_TF = 1 << 8, FLAG_IF = 1 << 9, FLAG_DF = 1 << 10, FLAG_NT = 1 << 14, FLAG_AC = 1 << 18, FLAG_ID = 1 << 21 };
-
 #ifdef __x86_64__
 #define ARG_1(r) ((r)->di)
 #define ARG_2(r) ((r)->si)
@@ -59,14 +57,6 @@ static void check_registers(const char *what, struct registers *r, nova_word sta
     }
     nova_format(name, sizeof(name), "%s leaves IF set", what);
     check(name, r->flags & FLAG_IF, FLAG_IF);
-}
-
-NOVA_PORTAL(null_portal);
-
-static void null_portal_handler(nova_word id, struct nova_utcb *utcb)
-{
-    (void)id;
-    utcb->items = 0;
 }
 
 static void test_registers(nova_word portal)

@@ -4,8 +4,6 @@
  */
 #include "abi.h"
 
-enum { FLAG_CF = 1, FLAG_IF = 1 << 9, FLAG_DF = 1 << 10, FLAGS_IOPL = 3 << 12, FLAG_VM = 1 << 17, FLAG_RF = 1 << 16 };
-
 /* ---- delivered state ---- */
 
 static struct registers sent, stored;

@@ -65,6 +65,21 @@ void sleep_ms(unsigned ms)
     nova_sm_down(never, 0, deadline_ms(ms));
 }
 
+void await(const volatile nova_word *word, nova_word value)
+{
+    uint64_t end = deadline_ms(PATIENCE_MS);
+    while (*word != value && nova_tsc() < end)
+        sleep_ms(1);
+}
+
+void spin(void *spinner)
+{
+    struct spinner *s = spinner;
+    while (!s->stop)
+        s->count++;
+    nova_sm_up(s->finished);
+}
+
 void drop(nova_word selector, unsigned order) { nova_revoke(objects(selector, order), NOVA_REVOKE_SELF, 0, 0); }
 
 void drop_wait(nova_word selector, unsigned order)

@@ -62,6 +62,12 @@ static void abi_event_handler(nova_word vector, struct nova_utcb *utcb)
     utcb->state.mtd = NOVA_MTD_IP | NOVA_MTD_SP | NOVA_MTD_FLAGS;
 }
 
+void step_over(nova_word vector, struct nova_utcb *utcb)
+{
+    utcb->state.ip += vector == EVENT_UD ? 2 : 0;
+    utcb->state.mtd = NOVA_MTD_IP;
+}
+
 nova_word probe(void (*f)(nova_word), nova_word argument)
 {
     last_event.vector = NO_EXCEPTION;
@@ -127,6 +133,14 @@ nova_word new_portal(const struct nova_thread *handler, void (*entry)(void), nov
     return selector;
 }
 
+NOVA_PORTAL(null_portal);
+
+static void null_portal_handler(nova_word id, struct nova_utcb *utcb)
+{
+    (void)id;
+    utcb->items = 0;
+}
+
 struct nova_thread *new_thread(unsigned priority, void (*entry)(void *), void *argument)
 {
     struct nova_thread *thread = nova_thread_prepare(NULL, boot_cpu);
@@ -138,8 +152,9 @@ struct nova_thread *new_thread(unsigned priority, void (*entry)(void *), void *a
 
 enum nova_status grant(nova_word from, nova_word to, nova_word crd, nova_word control, nova_word window)
 {
-    nova_message_begin(root_utcb);
-    nova_message_item(root_utcb, crd, control);
+    struct nova_utcb *utcb = nova_self()->utcb;
+    nova_message_begin(utcb);
+    nova_message_item(utcb, crd, control);
     return nova_delegate(from, to, window);
 }
 
@@ -183,6 +198,7 @@ void nova_main(const struct nova_hip *hip, unsigned cpu)
         test_memory();
         test_port();
         test_entry();
+        test_gates();
         test_edges();
         test_fault();
         test_event();
@@ -194,8 +210,10 @@ void nova_main(const struct nova_hip *hip, unsigned cpu)
         test_interrupt();
         test_domains();
         test_cross();
+        test_cross_events();
         test_oom();
         test_migrate();
+        test_header();
         test_rules();
         test_msr();
     }

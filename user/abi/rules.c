@@ -1,25 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * abi.md sections 4 to 7: rules about threads in events that take a thread, a handler and a gate where it can be held: what crosses and what does not, handlers that are
- * busy or die, recall in all places, replies with a semaphore. Threads have a higher priority than the root EC: they have done what they can when it goes on.
+ * abi.md sections 5 to 7: rules about threads in events that take a thread, a handler and a gate where it can be held: handlers that are busy or die, recall in all
+ * places, replies with a semaphore. Threads have a higher priority than the root EC: they have done what they can when it goes on.
  */
 #include "abi.h"
 
-enum {
-    FLAG_TF = 1 << 8,
-    FLAG_IF = 1 << 9,
-    FLAGS_IOPL = 3 << 12,
-    FLAG_VM = 1 << 17,
-    FLAG_VIF = 1 << 19,
-    FLAG_VIP = 1 << 20,
-    EVENTS = 32
-};
+enum { EVENTS = 32 };
 
 static struct {
     struct nova_thread *handler;
     nova_word base, gate, finished, portal, page, semaphore;
     void (*volatile action)(nova_word vector, struct nova_utcb *utcb);
-    volatile nova_word events, recalls, ip, sp, status, entered, ended, id;
+    volatile nova_word events, recalls, ip, sp, status, entered, ended;
     nova_word sps[4];
 } r;
 
@@ -77,121 +69,10 @@ static void raise_page_fault(void *address)
     nova_sm_up(r.finished);
 }
 
-static void step_over(nova_word vector, struct nova_utcb *utcb)
-{
-    utcb->state.ip += vector == EVENT_UD ? 2 : 0;
-    utcb->state.mtd = NOVA_MTD_IP;
-}
-
 static void wait_and_step_over(nova_word vector, struct nova_utcb *utcb)
 {
     nova_sm_down(r.gate, 0, 0);
     step_over(vector, utcb);
-}
-
-/* ---- the UTCB's header, MTD and flags ---- */
-
-NOVA_PORTAL(header_portal);
-
-static void header_portal_handler(nova_word id, struct nova_utcb *utcb)
-{
-    r.id = id;
-    r.entered++;
-    utcb->items = nova_items(1, 0);
-}
-
-static void test_header(void)
-{
-    struct nova_thread *handler = new_handler(boot_cpu);
-    nova_word portal = new_portal(handler, header_portal, (nova_word)0x89abcdef01234567ull), xlt = objects(0x7700, 3),
-              del = objects(0x8800, 2);
-
-    handler->utcb->tls = 0x7715;
-    handler->utcb->xlt = xlt;
-    handler->utcb->del = del;
-    root_utcb->tls = 0x1234;
-    root_utcb->xlt = objects(0x5500, 1);
-    root_utcb->del = objects(0x6600, 1);
-    root_utcb->items = nova_items(3, 0);
-    check("call", nova_call(portal, 0), NOVA_SUCCESS);
-    check("the portal's id is the whole word", r.id, (nova_word)0x89abcdef01234567ull);
-    check("the callee's tls is its own", handler->utcb->tls, 0x7715);
-    check("its translate window, too", handler->utcb->xlt, xlt);
-    check("its delegate window, too", handler->utcb->del, del);
-    check("the caller's tls is its own", root_utcb->tls, 0x1234);
-    check("its translate window, too", root_utcb->xlt, objects(0x5500, 1));
-    check("its delegate window, too", root_utcb->del, objects(0x6600, 1));
-    check("the answer's count", root_utcb->items, nova_items(1, 0));
-    root_utcb->tls = root_utcb->xlt = root_utcb->del = 0;
-    check("pt_ctrl while nobody calls", nova_pt_ctrl(portal, 7), NOVA_SUCCESS);
-    root_utcb->items = 0;
-    nova_call(portal, 0);
-    check("the next call has the new id", r.id, 7);
-}
-
-static struct nova_state after_mtd;
-
-static void reply_all(nova_word vector, struct nova_utcb *utcb)
-{
-    (void)vector;
-    memcpy(&after_mtd, &utcb->state, sizeof(after_mtd));
-    utcb->state.ip += 2;
-    utcb->state.mtd |= ~(nova_word)0 & ~(nova_word)(NOVA_MTD_FPU | NOVA_MTD_FLAGS);
-}
-
-static void test_mtd(void)
-{
-    const nova_word mtd_64 = sizeof(nova_word) == 8 ? 0 : NOVA_MTD_GPR_R8_R15;
-    struct nova_state *state = &event_handler->utcb->state;
-    struct registers registers;
-
-    event_portal_set(EVENT_UD, 0xffffffff);
-    memset(&registers, 0, sizeof(registers));
-    registers.flags = FLAG_IF | 2;
-    registers.bx = 0x5577;
-    state->cr0 = state->cr3 = state->tsc_val = state->dr7 = state->exit_reason = state->es.limit = state->gdtr.limit = 0x4d4d;
-    state->actv_state = state->inj_info = 0x4d4d;
-    event_action = reply_all;
-    undefined_registers(&registers);
-    event_action = NULL;
-    check("a portal with all MTD bits: those of a thread are delivered", after_mtd.mtd & ~mtd_64,
-          (NOVA_MTD_GPR_ACDB | NOVA_MTD_GPR_BSD | NOVA_MTD_SP | NOVA_MTD_IP | NOVA_MTD_FLAGS | NOVA_MTD_QUAL | NOVA_MTD_GPR_R8_R15 |
-           NOVA_MTD_FPU) &
-              ~mtd_64);
-    check("fields of virtual CPUs are left alone",
-          (nova_word)(after_mtd.cr0 | after_mtd.cr3 | after_mtd.tsc_val | after_mtd.dr7 | after_mtd.exit_reason |
-                      after_mtd.es.limit | after_mtd.gdtr.limit | after_mtd.actv_state | after_mtd.inj_info),
-          0x4d4d);
-    check("a reply with all other MTD bits resumes", registers.bx, 0x5577);
-    event_portal_set(EVENT_UD, NOVA_EVENT_MTD);
-}
-
-static nova_word reply_flags;
-
-static void set_flags(nova_word vector, struct nova_utcb *utcb)
-{
-    (void)vector;
-    utcb->state.ip += 2;
-    utcb->state.flags = reply_flags;
-    utcb->state.mtd = NOVA_MTD_IP | NOVA_MTD_FLAGS;
-}
-
-static void test_flags(void)
-{
-    static const nova_word sets[] = {FLAGS_IOPL, FLAG_VM, FLAG_VIF, FLAG_VIP, FLAG_VIF | FLAG_VIP, ~(nova_word)FLAG_TF};
-    struct registers registers;
-    char name[80];
-
-    for (unsigned i = 0; i < sizeof(sets) / sizeof(*sets); i++) {
-        memset(&registers, 0, sizeof(registers));
-        registers.flags = FLAG_IF | 2;
-        reply_flags = sets[i];
-        event_action = set_flags;
-        undefined_registers(&registers);
-        event_action = NULL;
-        nova_format(name, sizeof(name), "reply with flags 0x%lx: IF alone of the system's", sets[i]);
-        check(name, registers.flags & (FLAG_IF | FLAGS_IOPL | FLAG_VM | FLAG_VIF | FLAG_VIP), FLAG_IF);
-    }
 }
 
 /* ---- handlers that are busy, or die ---- */
@@ -441,12 +322,6 @@ void test_rules(void)
 {
     r.gate = new_semaphore(0);
     r.finished = new_semaphore(0);
-    section("4.header");
-    test_header();
-    section("4.mtd");
-    test_mtd();
-    section("4.flags");
-    test_flags();
     section("5.busy_handler");
     test_busy_handler();
     section("5.dying_handler");

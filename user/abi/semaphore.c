@@ -147,27 +147,18 @@ static void test_preemption(void)
 }
 
 /* Round robin: a thread of the same priority that never blocks gets its turn, and so does this one. */
-static volatile nova_word spins;
-static volatile int spin_stop;
-
-static void spin(void *argument)
-{
-    while (!spin_stop)
-        spins++;
-    nova_sm_up((nova_word)argument);
-}
-
 static void test_round_robin(void)
 {
-    nova_word sm = new_semaphore(0);
+    static struct spinner other;
     uint64_t end = deadline_ms(PATIENCE_MS);
 
-    new_thread(1, spin, (void *)sm);
-    while (!spins && nova_tsc() < end)
+    other.finished = new_semaphore(0);
+    new_thread(1, spin, &other);
+    while (!other.count && nova_tsc() < end)
         nova_pause();
-    check_true("a thread of the same priority gets its turn", spins != 0);
-    spin_stop = 1;
-    check("and this one again", wait_for(sm), NOVA_SUCCESS);
+    check_true("a thread of the same priority gets its turn", other.count != 0);
+    other.stop = 1;
+    check("and this one again", wait_for(other.finished), NOVA_SUCCESS);
 }
 
 void test_semaphore(void)
