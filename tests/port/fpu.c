@@ -4,6 +4,7 @@
  * can be loaded (a real XRSTOR or FXRSTOR tells), a good image stays as it is, and a bad one becomes the initial state.
  */
 #include "tests/port/fake.h"
+#include "tests/dice.h"
 
 #include "ports/x86/fpu.c"
 
@@ -43,11 +44,7 @@ struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
 }
 
 static uint64_t seed = 1;
-static unsigned pick(unsigned n)
-{
-    seed = seed * 6364136223846793005u + 1442695040888963407u;
-    return (unsigned)(seed >> 33) % n;
-}
+static unsigned pick(unsigned n) { return dice(&seed, n); }
 
 enum { ROOM = 4096 };
 static uint8_t area[ROOM] __attribute__((aligned(64))), image[ROOM] __attribute__((aligned(64))),

@@ -6,6 +6,7 @@
  * see what a plain list of the test says.
  */
 #include "tests/port/fake.h"
+#include "tests/dice.h"
 
 #include "core/lib/bits.h"
 #include "core/lib/log.h"
@@ -72,11 +73,7 @@ bool mtrr_uniform(uint64_t frame, uint64_t count)
 
 static uint64_t seed = 1;
 
-static unsigned pick(unsigned n)
-{
-    seed = seed * 6364136223846793005u + 1442695040888963407u;
-    return (unsigned)(seed >> 33) % n;
-}
+static unsigned pick(unsigned n) { return dice(&seed, n); }
 
 /* ---- the hardware ---- */
 

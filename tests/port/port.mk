@@ -7,7 +7,7 @@ PORT_FLAGS := -std=gnu11 -g -O1 $(WARN) -I$(TOP) -I$(TOP)/include -DNOVA_CPUS=$(
 PORT_TESTS := $(foreach bits,64 32,$(OUT)/test/mmu$(bits) $(OUT)/test/fpu$(bits) $(OUT)/test/vtlb$(bits) $(OUT)/test/svm_vtlb$(bits))
 TEST_PROGRAMS += $(PORT_TESTS)
 
-PORT_HEADERS := $(addprefix $(TOP)/,$(call find,tests/port/*.h ports/x86/*.h hal/*.h core/lib/*.h))
+PORT_HEADERS := $(addprefix $(TOP)/,$(call find,tests/port/*.h tests/dice.h ports/x86/*.h hal/*.h core/lib/*.h))
 
 # mmu*.c are linked, fpu.c is included by its test.
 MMU_FILES := $(addprefix $(TOP)/ports/x86/,mmu.c mmu_need.c mmu_find.c mmu_space.c)

@@ -3,6 +3,7 @@
  * Kernel memory: buddy allocator, accounts, slabs.
  */
 #include "unit.h"
+#include "tests/dice.h"
 
 #include "core/lib/bits.h"
 #include "core/page_alloc.h"
@@ -79,12 +80,11 @@ TEST(buddy_random_blocks_never_overlap)
         unsigned char *at;
         unsigned order;
     } block[BLOCKS];
-    unsigned long state = 12345;
+    uint64_t state = 12345;
     pool_make(17, POOL - 100 * PAGE_SIZE);
     word before = page_alloc_free_pages();
     for (unsigned step = 0; step < 20000; step++) {
-        state = state * 6364136223846793005ul + 1442695040888963407ul;
-        unsigned i = (unsigned)(state >> 33) % BLOCKS;
+        unsigned i = dice(&state, BLOCKS);
         if (block[i].at) {
             for (word page = 0; page < 1ul << block[i].order; page++) {
                 CHECK_EQ(*(unsigned *)(block[i].at + page * PAGE_SIZE), i);
@@ -261,14 +261,13 @@ TEST(slab_random)
         size_t size;
     } object[OBJECTS];
     struct account account;
-    unsigned long state = 99;
+    uint64_t state = 99;
     pool_make(0, POOL);
     word before = page_alloc_free_pages();
     account_init(&account);
     account.quota.limit = 400;
     for (unsigned step = 0; step < 100000; step++) {
-        state = state * 6364136223846793005ul + 1442695040888963407ul;
-        unsigned i = (unsigned)(state >> 33) % OBJECTS;
+        unsigned i = dice(&state, OBJECTS);
         if (object[i].at) {
             CHECK_EQ(object[i].at[0], (unsigned char)i);
             CHECK_EQ(object[i].at[object[i].size - 1], (unsigned char)i);

@@ -3,6 +3,7 @@
  * 64-bit division as 32-bit ports do it: core/lib/bits.c once more, with a word of 32 bits.
  */
 #include "unit.h"
+#include "tests/dice.h"
 
 #include "core/lib/bits.h"
 
@@ -21,7 +22,7 @@ TEST(division_out_of_steps)
 {
     uint64_t state = 1;
     for (unsigned i = 0; i < 100000; i++) {
-        state = state * 6364136223846793005u + 1442695040888963407u;
+        dice_next(&state);
         uint64_t dividend = (state ^ state >> 29) >> (state >> 58), expected = dividend;
         uint32_t divisor = (uint32_t)(state >> 20) >> (state >> 53 & 31), rest;
         divisor += !divisor;

@@ -5,6 +5,7 @@
 #include "scenario.h"
 
 #include "core/ec.h"
+#include "tests/dice.h"
 
 #include <string.h>
 
@@ -84,11 +85,7 @@ static struct {
 static unsigned used;
 static uint64_t seed;
 
-static unsigned below(unsigned limit)
-{
-    seed = seed * 6364136223846793005u + 1442695040888963407u;
-    return (unsigned)(seed >> 33) % limit;
-}
+static unsigned below(unsigned limit) { return dice(&seed, limit); }
 
 /* Gives pages of one place (negative: of FREE) to the next free one. */
 static unsigned copy(int from, unsigned order)

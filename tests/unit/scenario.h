@@ -22,6 +22,9 @@ enum {
 };
 #define UTCB_AREA ((word)0x10000000)
 #define ALL_ONES (~(word)0)
+#define ANY_OBJECT nova_crd(NOVA_CRD_OBJ, 0, 31, NOVA_PERM_ALL)
+
+static inline word object(word selector) { return nova_crd(NOVA_CRD_OBJ, selector, 0, NOVA_PERM_ALL); }
 
 /* The status of the last hypercall's thread when it runs again on the CPU, and its results. */
 word result_arg(unsigned cpu, unsigned number);

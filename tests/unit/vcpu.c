@@ -350,7 +350,7 @@ TEST(vcpu_and_its_pd)
     event_make(NOVA_VM_STARTUP, HANDLER, 0);
     CHECK_EQ(create_pd(0, CHILD, SEL_PD, 0, 0, 20), NOVA_SUCCESS);
     CHECK_EQ(delegate(0, NOVA_ROOT_UTCB_ADDRESS, SEL_PD, CHILD, nova_crd(NOVA_CRD_OBJ, EVENTS, 8, NOVA_PERM_ALL),
-                      nova_control(NOVA_ITEM_DELEGATE, EVENTS), nova_crd(NOVA_CRD_OBJ, 0, 31, NOVA_PERM_ALL)),
+                      nova_control(NOVA_ITEM_DELEGATE, EVENTS), ANY_OBJECT),
              NOVA_SUCCESS);
     CHECK_EQ(create_vcpu(VCPU, CHILD, 0), NOVA_SUCCESS);
     CHECK_EQ(create_sc(0, VCPU + 2, CHILD, VCPU, 10, 1000), BLOCKED);

@@ -23,8 +23,6 @@ enum {
     OTHER = 0x4f0
 };
 
-static inline word object(word selector) { return nova_crd(NOVA_CRD_OBJ, selector, 0, NOVA_PERM_ALL); }
-
 /* CPU 1 has a thread of root's PD, number 5, for what is to come from outside while the guest runs. */
 void vcpu_machine(void);
 void event_make(unsigned event, word handler, word mtd);

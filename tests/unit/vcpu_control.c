@@ -132,7 +132,7 @@ TEST(vcpu_out_of_memory)
     CHECK_EQ(create_pt(0, VCPU + 1, SEL_PD, HANDLER + 1, 0, IP + 0x20), NOVA_SUCCESS);
     CHECK_EQ(create_pd(0, CHILD, SEL_PD, 0, 0, 20), NOVA_SUCCESS);
     CHECK_EQ(delegate(0, NOVA_ROOT_UTCB_ADDRESS, SEL_PD, CHILD, nova_crd(NOVA_CRD_OBJ, EVENTS, 8, NOVA_PERM_ALL),
-                      nova_control(NOVA_ITEM_DELEGATE, EVENTS), nova_crd(NOVA_CRD_OBJ, 0, 31, NOVA_PERM_ALL)),
+                      nova_control(NOVA_ITEM_DELEGATE, EVENTS), ANY_OBJECT),
              NOVA_SUCCESS);
     CHECK_EQ(take(0, nova_crd(NOVA_CRD_MEM, MEMORY, 1, NOVA_MEM_RWX), 0), NOVA_SUCCESS);
     CHECK_EQ(create_vcpu(VCPU, CHILD, 0), NOVA_SUCCESS);
