@@ -7,48 +7,6 @@
 
 #include <string.h>
 
-struct nova_utcb *utcb(void) { return utcb_at(0, utcb_address(UTCB)); }
-
-void vcpu_machine(void)
-{
-    machine_prepare(&(struct machine_options){.cpus = 2, .guests = true}, 0, 0);
-    CHECK(machine_start());
-    CHECK_EQ(create_ec(0, HANDLER, SEL_PD, 0, utcb_address(UTCB), SP, 0, false), NOVA_SUCCESS);
-    thread_service(0, 1, SERVICE + 0x40);
-    thread_make(0, 1, OTHER, SERVICE + 0x40, 5, 10);
-    CHECK_EQ(running(1), 5);
-}
-
-void event_make(unsigned event, word handler, word mtd)
-{
-    CHECK_EQ(create_pt(0, EVENTS + event, SEL_PD, handler, mtd, IP), NOVA_SUCCESS);
-    CHECK_EQ(pt_ctrl(0, EVENTS + event, event), NOVA_SUCCESS);
-}
-
-word create_vcpu(word selector, word pd, unsigned cpu) { return create_ec(0, selector, pd, cpu, 0, 0, EVENTS, true); }
-
-bool in_handler(unsigned event) { return !cpu_idle(0) && cpu_frame(0)->ip == IP && cpu_frame(0)->arg[0] == event; }
-
-bool guest_runs(void) { return !cpu_idle(0) && cpu_frame(0)->resume == RESUME_VCPU; }
-
-struct frame *guest_make(unsigned event, word mtd)
-{
-    vcpu_machine();
-    event_make(NOVA_VM_STARTUP, HANDLER, 0);
-    if (event != NOVA_VM_STARTUP)
-        event_make(event, HANDLER, mtd);
-    CHECK_EQ(create_vcpu(VCPU, SEL_PD, 0), NOVA_SUCCESS);
-    CHECK_EQ(create_sc(0, VCPU + 2, SEL_PD, VCPU, 10, 1000), BLOCKED);
-    CHECK(in_handler(NOVA_VM_STARTUP));
-    CHECK_EQ(utcb()->state.exit_reason, NOVA_VM_STARTUP);
-    utcb()->state.mtd = 0;
-    reply(0, 0);
-    CHECK(guest_runs());
-    return cpu_frame(0);
-}
-
-void utcb_fill(int colour) { memset(&utcb()->mr, colour, sizeof utcb()->mr); }
-
 TEST(vcpu_needs_the_feature)
 {
     machine_boot(1);
@@ -65,8 +23,7 @@ TEST(vcpu_gives_all_memory_back)
         if (i == 2) {
             /* It dies in the event that nobody handles. */
             CHECK_EQ(create_sc(0, VCPU + 2, SEL_PD, VCPU, 10, 1000), BLOCKED);
-            utcb()->state.mtd = 0;
-            reply(0, 0);
+            handler_replies();
             CHECK(guest_runs());
             machine_log_clear();
             guest_exit(0, EXIT, 0);
@@ -121,8 +78,7 @@ TEST(vcpu_event_delivers_what_the_mtd_names)
         event_make(EXIT, HANDLER, mtd);
         utcb_fill(0x5a);
         utcb()->items = 0;
-        utcb()->state.mtd = 0;
-        reply(0, 0);
+        handler_replies();
         CHECK(guest_runs());
         guest_fill(guest, 0x42);
         guest_exit(0, EXIT, 0x4242424242424242);
@@ -134,8 +90,7 @@ TEST(vcpu_event_delivers_what_the_mtd_names)
             CHECK_EQ(coloured(state, sizeof *state, 0x42), size);
             CHECK_EQ(coloured(state, sizeof *state, 0x5a), sizeof *state - 16 - size); /* but for mtd and exit_reason */
         }
-        utcb()->state.mtd = 0;
-        reply(0, 0);
+        handler_replies();
     }
 }
 
@@ -181,24 +136,12 @@ TEST(vcpu_requests_for_windows_are_not_injected)
 
 TEST(vcpu_clock_stands_still_while_it_waits_for_the_cpu)
 {
-    enum { THREAD = 0x3f0, TICKS = 500000 };
     vcpu_machine();
     event_make(NOVA_VM_STARTUP, HANDLER, 0);
     event_make(EXIT, HANDLER, NOVA_MTD_TSC);
-    thread_service(0, 0, SERVICE);
-    CHECK_EQ(create_sm(0, SM, SEL_PD, 0, 0), NOVA_SUCCESS);
-    thread_make(0, 0, THREAD, SERVICE, 7, 20);
-    CHECK_EQ(running(0), 7);
-    uint64_t deadline = machine_time() + 10 * TICKS;
-    CHECK_EQ(sm_down(0, SM, 0, deadline), BLOCKED);
-    CHECK_EQ(running(0), 0);
-    CHECK_EQ(create_vcpu(VCPU, SEL_PD, 0), NOVA_SUCCESS);
-    create_sc(0, VCPU + 2, SEL_PD, VCPU, 10, 100000);
-    utcb()->state.mtd = 0;
-    reply(0, 0);
-    CHECK(guest_runs());
-    machine_advance(deadline - machine_time());
-    CHECK_EQ(running(0), 7);
+    sleeper_make();
+    guest_create(SEL_PD, 100000);
+    sleeper_wakes();
     machine_advance(TICKS);
     sm_down(0, SM, 0, 0);
     CHECK(guest_runs());
@@ -246,8 +189,7 @@ TEST(vcpu_event_portal_of_another_cpu_kills)
     guest_exit(0, EXIT, 0);
     CHECK_EQ(create_ec(0, HANDLER + 1, SEL_PD, 1, utcb_address(UTCB + 1), SP, 0, false), NOVA_SUCCESS);
     event_make(EXIT + 1, HANDLER + 1, 0);
-    utcb()->state.mtd = 0;
-    reply(0, 0);
+    handler_replies();
     CHECK(guest_runs());
     machine_log_clear();
     guest_exit(0, EXIT + 1, 0);
@@ -294,8 +236,7 @@ TEST(vcpu_helps_a_busy_handler)
     CHECK(cpu_frame(0)->ip == IP + 0x10); /* by the guest's time now */
     reply(0, 0);
     CHECK(in_handler(NOVA_VM_STARTUP));
-    utcb()->state.mtd = 0;
-    reply(0, 0);
+    handler_replies();
     CHECK(guest_runs());
 }
 
@@ -328,8 +269,7 @@ TEST(vcpu_recall)
     utcb()->state.mtd = 0;
     CHECK(reply(0, 0) != NOVA_SUCCESS);
     CHECK(in_handler(NOVA_VM_RECALL));
-    utcb()->state.mtd = 0;
-    reply(0, 0);
+    handler_replies();
     CHECK(guest_runs());
 }
 
@@ -348,15 +288,8 @@ TEST(vcpu_and_its_pd)
 {
     vcpu_machine();
     event_make(NOVA_VM_STARTUP, HANDLER, 0);
-    CHECK_EQ(create_pd(0, CHILD, SEL_PD, 0, 0, 20), NOVA_SUCCESS);
-    CHECK_EQ(delegate(0, NOVA_ROOT_UTCB_ADDRESS, SEL_PD, CHILD, nova_crd(NOVA_CRD_OBJ, EVENTS, 8, NOVA_PERM_ALL),
-                      nova_control(NOVA_ITEM_DELEGATE, EVENTS), ANY_OBJECT),
-             NOVA_SUCCESS);
-    CHECK_EQ(create_vcpu(VCPU, CHILD, 0), NOVA_SUCCESS);
-    CHECK_EQ(create_sc(0, VCPU + 2, CHILD, VCPU, 10, 1000), BLOCKED);
-    utcb()->state.mtd = 0;
-    reply(0, 0);
-    CHECK(guest_runs());
+    child_make(20);
+    guest_create(CHILD, 1000);
     machine_log_clear();
     CHECK_EQ(revoke(1, object(CHILD), NOVA_REVOKE_SELF, 0, 0), NOVA_SUCCESS);
     machine_settle();

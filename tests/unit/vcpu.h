@@ -20,7 +20,9 @@ enum {
     NPT = NOVA_VM_NPT_FAULT,
     MEMORY = 0x5200,
     SERVICE = 0x400, /* scenario.h: of CPU 0 and of CPU 1 */
-    OTHER = 0x4f0
+    OTHER = 0x4f0,
+    SLEEPER = 0x3f0,
+    TICKS = 500000 /* half a millisecond */
 };
 
 /* CPU 1 has a thread of root's PD, number 5, for what is to come from outside while the guest runs. */
@@ -32,6 +34,19 @@ word create_vcpu(word selector, word pd, unsigned cpu);
 struct frame *guest_make(unsigned event, word mtd);
 bool guest_runs(void);
 bool in_handler(unsigned event);
+
+/* The parts of that: the guest is created and started, or only started; its PD may be this one (with so many pages), which has the events. */
+struct frame *guest_create(word pd, word quantum);
+struct frame *guest_start(word pd, word quantum);
+void child_make(word pages);
+
+/* The handler replies with no MTD. */
+void handler_replies(void);
+
+/* Thread 7 of root's PD on CPU 0, above the guest: it sleeps for 10 TICKS; then it runs, and may sleep again. */
+void sleeper_make(void);
+void sleeper_wakes(void);
+void sleeper_sleeps(void);
 
 /* The handler's UTCB, and its message area in one colour. */
 struct nova_utcb *utcb(void);

@@ -37,8 +37,7 @@ TEST(vcpu_state_by_hypercall)
     utcb()->state.dr7 = 0x999;
     CHECK_EQ(set_state(0, VCPU, 0), NOVA_SUCCESS);
     CHECK_EQ(guest_state(guest)->dr7, 0x999);
-    utcb()->state.mtd = 0;
-    reply(0, 0);
+    handler_replies();
     CHECK(guest_runs());
 }
 
@@ -48,13 +47,11 @@ TEST(vcpu_state_by_hypercall_leaves_a_recall)
     guest_exit(0, EXIT, 0);
     event_make(NOVA_VM_RECALL, HANDLER, 0);
     CHECK_EQ(get_state(0, VCPU, 0), NOVA_SUCCESS);
-    utcb()->state.mtd = 0;
-    reply(0, 0);
+    handler_replies();
     CHECK(in_handler(NOVA_VM_RECALL));
     utcb()->state.mtd = 0;
     CHECK_EQ(set_state(0, VCPU, 1), NOVA_SUCCESS);
-    utcb()->state.mtd = 0;
-    reply(0, 0);
+    handler_replies();
     CHECK(in_handler(NOVA_VM_RECALL));
 }
 
@@ -75,8 +72,7 @@ TEST(vcpu_does_not_move)
     CHECK_EQ(create_pt(0, VCPU + 1, SEL_PD, HANDLER + 1, 0, IP), NOVA_SUCCESS);
     CHECK_EQ(hypercall(0, nova_arg1(NOVA_EC_CTRL, NOVA_EC_MIGRATE, VCPU), 1, object(0), 0, 0), NOVA_BAD_PAR);
     CHECK_EQ(hypercall(0, nova_arg1(NOVA_EC_CTRL, NOVA_EC_HELP, VCPU), 0, 0, 0, 0), NOVA_BAD_PAR);
-    utcb()->state.mtd = 0;
-    reply(0, 0);
+    handler_replies();
     CHECK(guest_runs());
 }
 
@@ -130,18 +126,12 @@ TEST(vcpu_out_of_memory)
     event_make(NPT, HANDLER, NOVA_MTD_QUAL | NOVA_MTD_IP);
     CHECK_EQ(create_ec(0, HANDLER + 1, SEL_PD, 0, utcb_address(UTCB + 1), SP, 0, false), NOVA_SUCCESS);
     CHECK_EQ(create_pt(0, VCPU + 1, SEL_PD, HANDLER + 1, 0, IP + 0x20), NOVA_SUCCESS);
-    CHECK_EQ(create_pd(0, CHILD, SEL_PD, 0, 0, 20), NOVA_SUCCESS);
-    CHECK_EQ(delegate(0, NOVA_ROOT_UTCB_ADDRESS, SEL_PD, CHILD, nova_crd(NOVA_CRD_OBJ, EVENTS, 8, NOVA_PERM_ALL),
-                      nova_control(NOVA_ITEM_DELEGATE, EVENTS), ANY_OBJECT),
-             NOVA_SUCCESS);
+    child_make(20);
     CHECK_EQ(take(0, nova_crd(NOVA_CRD_MEM, MEMORY, 1, NOVA_MEM_RWX), 0), NOVA_SUCCESS);
     CHECK_EQ(create_vcpu(VCPU, CHILD, 0), NOVA_SUCCESS);
     word left = pd_limit(0, CHILD) - pd_usage(0, CHILD);
     CHECK_EQ(hypercall(0, nova_arg1(NOVA_PD_CTRL, NOVA_PD_QUOTA_MOVE, CHILD), SEL_PD, left - 3, 0, 0), NOVA_SUCCESS);
-    create_sc(0, VCPU + 2, CHILD, VCPU, 10, 1000);
-    utcb()->state.mtd = 0;
-    reply(0, 0);
-    CHECK(guest_runs());
+    guest_start(CHILD, 1000);
     struct frame *guest = cpu_frame(0);
     unsigned asked = 0;
     guest_exit(0, NPT, address);

@@ -8,36 +8,25 @@
 /* The handler of its event waits for the CPU in its stead. */
 TEST(vcpu_clock_stands_still_while_its_handler_waits_for_the_cpu)
 {
-    enum { THREAD = 0x3f0, TICKS = 500000, ROUNDS = 8 };
+    enum { ROUNDS = 8 };
     vcpu_machine();
     event_make(NOVA_VM_STARTUP, HANDLER, 0);
     event_make(EXIT, HANDLER, NOVA_MTD_TSC);
-    thread_service(0, 0, SERVICE);
-    CHECK_EQ(create_sm(0, SM, SEL_PD, 0, 0), NOVA_SUCCESS);
-    thread_make(0, 0, THREAD, SERVICE, 7, 20);
-    uint64_t deadline = machine_time() + 10 * TICKS;
-    CHECK_EQ(sm_down(0, SM, 0, deadline), BLOCKED);
-    CHECK_EQ(create_vcpu(VCPU, SEL_PD, 0), NOVA_SUCCESS);
-    create_sc(0, VCPU + 2, SEL_PD, VCPU, 10, 1000000);
-    utcb()->state.mtd = 0;
-    reply(0, 0);
+    sleeper_make();
+    guest_create(SEL_PD, 1000000);
     for (unsigned i = 1; i <= ROUNDS; i++) {
         CHECK(guest_runs());
         guest_exit(0, EXIT, 0);
         CHECK(in_handler(EXIT));
-        machine_advance(deadline - machine_time());
-        CHECK_EQ(running(0), 7);
+        sleeper_wakes();
         machine_advance(TICKS);
-        deadline = machine_time() + 10 * TICKS;
-        sm_down(0, SM, 0, deadline);
+        sleeper_sleeps();
         CHECK(in_handler(EXIT));
-        utcb()->state.mtd = 0;
-        reply(0, 0);
+        handler_replies();
         guest_exit(0, EXIT, 0);
         uint64_t stopped = 0 - utcb()->state.tsc_off;
         CHECK(stopped >= i * TICKS && stopped < i * (TICKS + 1000));
-        utcb()->state.mtd = 0;
-        reply(0, 0);
+        handler_replies();
     }
 }
 
@@ -49,8 +38,7 @@ TEST(vcpu_event_for_a_new_handler)
         guest_exit(0, EXIT, 0);
         CHECK_EQ(create_ec(0, HANDLER + i, SEL_PD, 0, utcb_address(UTCB + i), SP, 0, false), NOVA_SUCCESS);
         event_make(EXIT + i, HANDLER + i, NOVA_MTD_IP);
-        utcb()->state.mtd = 0;
-        reply(0, 0);
+        handler_replies();
         guest_exit(0, EXIT + i, 0);
         CHECK(in_handler(EXIT + i));
         utcb_at(0, utcb_address(UTCB + i))->state.mtd = 0;
@@ -69,8 +57,7 @@ TEST(vcpu_exit_finds_a_handler_of_another_cpu)
     CHECK_EQ(call(1, SM + 2, 0), BLOCKED);
     reply(1, 0); /* now it has run */
     for (unsigned i = 0; i < 8; i++) {
-        utcb()->state.mtd = 0;
-        reply(0, 0);
+        handler_replies();
         CHECK(guest_runs());
         machine_log_clear();
         guest_exit(0, EXIT + 1, 0);
@@ -129,8 +116,7 @@ TEST(vcpu_time_is_its_own_or_its_handlers)
         guest_exit(0, EXIT, 0);
         machine_advance(50000);
         CHECK(in_handler(EXIT));
-        utcb()->state.mtd = 0;
-        reply(0, 0);
+        handler_replies();
         word guest = time_of(VCPU), handler = time_of(HANDLER);
         CHECK(guest >= 30 * i && guest < 31 * i);
         CHECK(handler >= 50 * i && handler < 51 * i + 1);
@@ -140,26 +126,17 @@ TEST(vcpu_time_is_its_own_or_its_handlers)
 /* The other way round: a thread with more priority helps the handler to its reply, and then has its turn before the guest. */
 TEST(vcpu_handler_is_helped)
 {
-    enum { THREAD = 0x3f0, TICKS = 500000 };
     vcpu_machine();
     event_make(NOVA_VM_STARTUP, HANDLER, 0);
     event_make(EXIT, HANDLER, 0);
     CHECK_EQ(create_pt(0, SM + 1, SEL_PD, HANDLER, 0, IP + 0x10), NOVA_SUCCESS);
-    thread_service(0, 0, SERVICE);
-    CHECK_EQ(create_sm(0, SM, SEL_PD, 0, 0), NOVA_SUCCESS);
-    thread_make(0, 0, THREAD, SERVICE, 7, 20);
-    uint64_t deadline = machine_time() + 10 * TICKS;
-    CHECK_EQ(sm_down(0, SM, 0, deadline), BLOCKED);
-    CHECK_EQ(create_vcpu(VCPU, SEL_PD, 0), NOVA_SUCCESS);
-    create_sc(0, VCPU + 2, SEL_PD, VCPU, 10, 1000000);
-    utcb()->state.mtd = 0;
-    reply(0, 0);
+    sleeper_make();
+    guest_create(SEL_PD, 1000000);
     for (unsigned i = 0; i < 8; i++) {
         CHECK(guest_runs());
         guest_exit(0, EXIT, 0);
         CHECK(in_handler(EXIT));
-        machine_advance(deadline - machine_time());
-        CHECK_EQ(running(0), 7);
+        sleeper_wakes();
         CHECK_EQ(call(0, SM + 1, 0), BLOCKED);
         CHECK(in_handler(EXIT));
         utcb()->state.mtd = 0;
@@ -168,23 +145,17 @@ TEST(vcpu_handler_is_helped)
         CHECK_EQ(cpu_frame(0)->ip, IP + 0x10);
         reply(0, 0);
         CHECK_EQ(running(0), 7);
-        deadline = machine_time() + 10 * TICKS;
-        sm_down(0, SM, 0, deadline);
+        sleeper_sleeps();
     }
 }
 
 /* The monitor is another PD than the guest, whose own address space is never active; and that one goes while the guest runs. */
 TEST(vcpu_and_the_pd_of_its_monitor)
 {
-    enum { THREAD = 0x3f0, TICKS = 500000 };
     const word monitor = HANDLER + 2;
     word before = 0;
     vcpu_machine();
-    thread_service(0, 0, SERVICE);
-    CHECK_EQ(create_sm(0, SM, SEL_PD, 0, 0), NOVA_SUCCESS);
-    thread_make(0, 0, THREAD, SERVICE, 7, 20);
-    uint64_t deadline = machine_time() + 10 * TICKS;
-    CHECK_EQ(sm_down(0, SM, 0, deadline), BLOCKED);
+    sleeper_make();
     for (unsigned i = 0; i < 3; i++) {
         CHECK_EQ(create_pd(0, CHILD, SEL_PD, 0, 0, 40), NOVA_SUCCESS);
         CHECK_EQ(create_ec(0, monitor, CHILD, 0, utcb_address(UTCB), SP, 0, false), NOVA_SUCCESS);
@@ -195,19 +166,16 @@ TEST(vcpu_and_the_pd_of_its_monitor)
         CHECK(in_handler(NOVA_VM_STARTUP));
         const struct mmu *space = mmu_active(0);
         CHECK(space != mmu_active(1));
-        utcb()->state.mtd = 0;
-        reply(0, 0);
+        handler_replies();
         for (unsigned k = 0; k < 20; k++) {
             CHECK(guest_runs());
             CHECK_EQ(mmu_active(0) == space && mmu_guest(0) == mmu_active(1), true);
             struct frame *guest = cpu_frame(0);
             if (k % 2) {
                 /* A thread of the guest's PD comes in between. */
-                machine_advance(deadline - machine_time());
-                CHECK_EQ(running(0), 7);
+                sleeper_wakes();
                 CHECK_EQ(mmu_active(0) == mmu_active(1), true);
-                deadline = machine_time() + 10 * TICKS;
-                sm_down(0, SM, 0, deadline);
+                sleeper_sleeps();
                 CHECK(guest_runs());
             }
             guest_state(guest)->ip = 0x100 + k;
@@ -243,19 +211,12 @@ TEST(vcpu_memory_of_a_pd_without_threads)
 {
     vcpu_machine();
     event_make(NOVA_VM_STARTUP, HANDLER, 0);
-    CHECK_EQ(create_pd(0, CHILD, SEL_PD, 0, 0, 60), NOVA_SUCCESS);
-    CHECK_EQ(delegate(0, NOVA_ROOT_UTCB_ADDRESS, SEL_PD, CHILD, nova_crd(NOVA_CRD_OBJ, EVENTS, 8, NOVA_PERM_ALL),
-                      nova_control(NOVA_ITEM_DELEGATE, EVENTS), ANY_OBJECT),
-             NOVA_SUCCESS);
+    child_make(60);
     CHECK_EQ(take(0, nova_crd(NOVA_CRD_MEM, MEMORY, 1, NOVA_MEM_RWX), 0), NOVA_SUCCESS);
     CHECK_EQ(delegate(0, NOVA_ROOT_UTCB_ADDRESS, SEL_PD, CHILD, nova_crd(NOVA_CRD_MEM, MEMORY, 1, NOVA_MEM_RWX),
                       nova_control(NOVA_ITEM_DELEGATE | NOVA_ITEM_GUEST, 0x30), nova_crd(NOVA_CRD_MEM, 0, 31, NOVA_PERM_ALL)),
              NOVA_SUCCESS);
-    CHECK_EQ(create_vcpu(VCPU, CHILD, 0), NOVA_SUCCESS);
-    create_sc(0, VCPU + 2, CHILD, VCPU, 10, 1000);
-    utcb()->state.mtd = 0;
-    reply(0, 0);
-    CHECK(guest_runs());
+    guest_create(CHILD, 1000);
     CHECK(guest_try(0, 0x30123, MMU_READ | MMU_WRITE));
     CHECK_EQ(revoke(1, nova_crd(NOVA_CRD_MEM, MEMORY, 0, NOVA_MEM_W), 0, 0, 0), NOVA_SUCCESS);
     CHECK(!guest_try(0, 0x30123, MMU_WRITE));
