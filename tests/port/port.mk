@@ -11,10 +11,11 @@ PORT_HEADERS := $(addprefix $(TOP)/,$(call find,tests/port/*.h tests/dice.h port
 
 # mmu*.c are linked, fpu.c is included by its test.
 MMU_FILES := $(addprefix $(TOP)/ports/x86/,mmu.c mmu_need.c mmu_find.c mmu_space.c)
-$(OUT)/test/mmu%: tests/port/mmu.c $(MMU_FILES) $(PORT_HEADERS) $(FLAGS)
+MMU_TEST := $(addprefix tests/port/,mmu.c mmu_hardware.c mmu_spaces.c)
+$(OUT)/test/mmu%: $(MMU_TEST) $(MMU_FILES) $(PORT_HEADERS) $(FLAGS)
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -m$* $(PORT_FLAGS) $(SANITIZE) -I$(TOP)/ports/x86_$* -o $@ $(TOP)/tests/port/mmu.c $(MMU_FILES)
+	$(Q)$(CC) -m$* $(PORT_FLAGS) $(SANITIZE) -I$(TOP)/ports/x86_$* -o $@ $(addprefix $(TOP)/,$(MMU_TEST)) $(MMU_FILES)
 
 $(OUT)/test/fpu%: tests/port/fpu.c ports/x86/fpu.c $(PORT_HEADERS) $(FLAGS)
 	$(call say,TEST,$@)
@@ -23,10 +24,11 @@ $(OUT)/test/fpu%: tests/port/fpu.c ports/x86/fpu.c $(PORT_HEADERS) $(FLAGS)
 
 # The vTLB touches no register: nothing to replace.
 VTLB_FILES := $(addprefix $(TOP)/ports/x86/,vtlb.c vtlb_walk.c vtlb_control.c)
-$(OUT)/test/vtlb%: tests/port/vtlb.c $(VTLB_FILES) $(PORT_HEADERS) $(FLAGS)
+VTLB_TEST := $(addprefix tests/port/,vtlb.c vtlb_model.c)
+$(OUT)/test/vtlb%: $(VTLB_TEST) $(VTLB_FILES) $(PORT_HEADERS) $(FLAGS)
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -m$* $(filter-out -include %/fake.h,$(PORT_FLAGS)) $(SANITIZE) -I$(TOP)/ports/x86_$* -o $@ $(TOP)/tests/port/vtlb.c $(VTLB_FILES)
+	$(Q)$(CC) -m$* $(filter-out -include %/fake.h,$(PORT_FLAGS)) $(SANITIZE) -I$(TOP)/ports/x86_$* -o $@ $(addprefix $(TOP)/,$(VTLB_TEST)) $(VTLB_FILES)
 
 # The file is included by its test, which is all around it.
 $(OUT)/test/svm_vtlb%: tests/port/svm_vtlb.c $(addprefix $(TOP)/ports/x86/,svm_vtlb.c instruction.c) $(PORT_HEADERS) $(FLAGS)

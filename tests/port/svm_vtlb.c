@@ -4,6 +4,7 @@
  * instructions exit twice: once the processor says what they were, once they are fetched. Registers, VMCB and what the vTLB was told have to be the same.
  */
 #include "ports/x86/svm_vtlb.c"
+#include "tests/dice.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,13 +21,7 @@ static struct {
     word what[LOG][3];
 } told;
 
-static unsigned chance(unsigned n)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (unsigned)(seed >> 20) % n;
-}
+static unsigned chance(unsigned n) { return dice(&seed, n); }
 
 static word random_word(void) { return (word)((uint64_t)chance(1u << 31) << 33 ^ (uint64_t)chance(1u << 31) << 8 ^ chance(256)); }
 
