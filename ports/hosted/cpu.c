@@ -6,34 +6,13 @@
  * Time is virtual: a tick for each look at the clock, and machine_advance.
  */
 #include "hosted.h"
-#include "fiber.h"
-
-#include <nova/hypercall.h>
+#include "hosted_cpu.h"
 
 #include <sched.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SPIN_LIMIT = 100000, WINDOW_LIMIT = 150, WINDOW_TICKS = 200000 };
-
-struct hosted_cpu {
-    struct fiber fiber;
-    struct cpu *core;
-    struct frame *current;  /* what user mode runs */
-    struct frame *switched; /* what frame_switch prepared */
-    bool switched_used;     /* its fpu_used */
-    bool inside;            /* in the kernel: running or spinning */
-    bool in_kernel;         /* between entry and resume, for checks */
-    bool signal;
-    bool idle; /* outside of the kernel, with nothing to run: for other threads to see */
-    uint64_t deadline;
-    uint64_t gsis; /* pending device interrupts */
-    /* the request that the coroutine takes up */
-    enum entry entry;
-    unsigned number;
-    word error, address;
-    unsigned long windows;
-};
+enum { SPIN_LIMIT = 100000 };
 
 static struct hosted_cpu cpus[NOVA_CPUS];
 static _Thread_local struct hosted_cpu *self; /* whose kernel code runs on this thread */
@@ -41,11 +20,9 @@ static struct machine_options options;
 static uint64_t now;
 static bool stopped;
 
-void (*machine_window_hook)(unsigned cpu);
 void (*machine_point_hook)(const void *where);
-unsigned machine_window_limit = 32;
 
-static unsigned index_of(const struct hosted_cpu *cpu) { return (unsigned)(cpu - cpus); }
+unsigned cpu_index(const struct hosted_cpu *cpu) { return (unsigned)(cpu - cpus); }
 
 void cpu_reset(const struct machine_options *new_options)
 {
@@ -64,9 +41,11 @@ void machine_point(void)
         machine_point_hook(__builtin_return_address(0));
 }
 
-unsigned cpu_number(void) { return self ? index_of(self) : boot_info.boot_cpu; }
+unsigned cpu_number(void) { return self ? cpu_index(self) : boot_info.boot_cpu; }
 
 uint64_t time_now(void) { return __atomic_add_fetch(&now, 1, __ATOMIC_RELAXED); }
+
+void time_pass(uint64_t ticks) { __atomic_add_fetch(&now, ticks, __ATOMIC_RELAXED); }
 
 uint64_t machine_time(void) { return __atomic_load_n(&now, __ATOMIC_RELAXED); }
 
@@ -101,11 +80,11 @@ bool cpu_register(word number, bool write, uint64_t *value)
     if (!self)
         contract_broken("cpu_register outside of a CPU");
     if (number == REGISTER_CONSTANT && !write)
-        *value = REGISTER_VALUE + index_of(self);
+        *value = REGISTER_VALUE + cpu_index(self);
     else if (number == REGISTER_VARIABLE && write)
-        variable[index_of(self)] = *value;
+        variable[cpu_index(self)] = *value;
     else if (number == REGISTER_VARIABLE)
-        *value = variable[index_of(self)];
+        *value = variable[cpu_index(self)];
     else
         return false;
     return true;
@@ -149,154 +128,11 @@ void frame_lend(struct frame *from, struct frame *to)
     frame_switch(from, to);
 }
 
-/* ---- one entry into the kernel, on the CPU's own stack ---- */
-
-static struct frame *take_pending(struct hosted_cpu *cpu)
-{
-    if (__atomic_exchange_n(&cpu->signal, false, __ATOMIC_SEQ_CST))
-        return kernel_signal(cpu->core);
-    if (cpu->deadline <= machine_time()) {
-        cpu->deadline = NO_DEADLINE;
-        return kernel_timer(cpu->core);
-    }
-    uint64_t gsis = __atomic_load_n(&cpu->gsis, __ATOMIC_RELAXED);
-    if (gsis) {
-        unsigned gsi = (unsigned)__builtin_ctzl(gsis);
-        __atomic_fetch_and(&cpu->gsis, ~(1ul << gsi), __ATOMIC_RELAXED);
-        return kernel_gsi(cpu->core, gsi);
-    }
-    return kernel_continue(cpu->core);
-}
-
-static struct frame *enter_hypercall(struct hosted_cpu *cpu)
-{
-    struct frame *frame = cpu->current, *next = 0;
-    word arg1 = frame->arg[0], status = KERNEL_SLOW;
-    uint64_t time = time_now();
-    switch (time % 8 ? arg1 & 63 : 63) { /* now and then the general way */
-    case NOVA_CALL: next = kernel_call(cpu->core, arg1); break;
-    case NOVA_REPLY:
-        next = arg1 == NOVA_REPLY ? kernel_reply(cpu->core) : 0;
-        if ((uintptr_t)next & 1) {
-            next = (struct frame *)((uintptr_t)next - 1);
-            return next ? next : kernel_hypercall(cpu->core);
-        }
-        break;
-    case NOVA_PT_CTRL: status = kernel_quick_pt_ctrl(arg1, frame->arg[1], cpu->core); break;
-    case NOVA_SM_CTRL | NOVA_SM_UP << 4: status = kernel_quick_up(arg1, frame->arg[1], cpu->core); break;
-    case NOVA_SM_CTRL | NOVA_SM_DOWN << 4: status = kernel_quick_down(arg1, frame->arg[1], cpu->core); break;
-    }
-    if (status < KERNEL_SLOW) {
-        frame->arg[0] = status;
-        return frame;
-    }
-    if ((arg1 & 63) == (NOVA_SM_CTRL | NOVA_SM_UP << 4) && time % 8)
-        next = kernel_up(cpu->core, status);
-    else if ((arg1 & 63) == (NOVA_SM_CTRL | NOVA_SM_DOWN << 4) && time % 8)
-        next = kernel_down(cpu->core, status);
-    if (next && (arg1 & 15) == NOVA_SM_CTRL)
-        return next;
-    if (next && next->resume != RESUME_HYPERCALL)
-        contract_broken("CPU %u is to return fast to frame %p with resume = %u", index_of(cpu), (void *)next, next->resume);
-    return next ? next : kernel_hypercall(cpu->core);
-}
-
-static struct frame *enter_guest_exit(struct hosted_cpu *cpu)
-{
-    uint64_t time = time_now();
-    struct frame *next = time % 8 ? kernel_vcpu_event(cpu->core, cpu->number, cpu->address) : 0;
-    if (next && next->resume != RESUME_HYPERCALL)
-        contract_broken("CPU %u is to return fast to handler %p with resume = %u", index_of(cpu), (void *)next, next->resume);
-    return next ? next : kernel_vcpu_exit(cpu->core, cpu->number, cpu->address);
-}
-
-static struct frame *first_step(struct hosted_cpu *cpu)
-{
-    switch (cpu->entry) {
-    case ENTER_INIT: kernel_init(); return 0;
-    case ENTER_START:
-        cpu->core = kernel_cpu(index_of(cpu));
-        if (!cpu->core)
-            contract_broken("kernel_cpu(%u) is null", index_of(cpu));
-        return kernel_start(cpu->core);
-    case ENTER_HYPERCALL: return enter_hypercall(cpu);
-    case ENTER_EXCEPTION: return kernel_exception(cpu->core, cpu->number, cpu->error, cpu->address);
-    case ENTER_TIMER: cpu->deadline = NO_DEADLINE; return kernel_timer(cpu->core);
-    case ENTER_GSI: return kernel_gsi(cpu->core, cpu->number);
-    case ENTER_CONTINUE: return take_pending(cpu);
-    case ENTER_GUEST: return enter_guest_exit(cpu);
-    case ENTER_SIGNAL: __atomic_store_n(&cpu->signal, false, __ATOMIC_SEQ_CST); return kernel_signal(cpu->core);
-    }
-    contract_broken("entry %d", (int)cpu->entry);
-}
-
-static void check_resume(struct hosted_cpu *cpu, struct frame *frame)
-{
-    unsigned number = index_of(cpu);
-    if (frame->resume > RESUME_VCPU)
-        contract_broken("CPU %u resumes frame %p with resume = %u", number, (void *)frame, frame->resume);
-    if (cpu->switched && frame != cpu->switched && (cpu->switched_used || frame->fpu_used))
-        contract_broken("CPU %u resumes frame %p, but frame_switch prepared %p", number, (void *)frame, (void *)cpu->switched);
-    if (frame->resume == RESUME_IDLE) {
-        mmu_guest_set(number, 0);
-        return;
-    }
-    if (!(frame->flags & 1 << 9))
-        contract_broken("CPU %u resumes a thread with interrupts off: flags %#lx", number, frame->flags);
-    mmu_guest_set(number, frame->resume == RESUME_VCPU ? guest_resume(frame) : 0);
-    if (mmu_active(number) != kernel_current_mmu(cpu->core))
-        contract_broken("CPU %u resumes a thread of mmu %p, but %p is active", number, (void *)kernel_current_mmu(cpu->core),
-                        (void *)mmu_active(number));
-}
-
-/* From entry to resume, with all windows in between. */
-static void run_kernel(struct hosted_cpu *cpu)
-{
-    unsigned number = index_of(cpu);
-    cpu->in_kernel = true;
-    __atomic_store_n(&cpu->idle, false, __ATOMIC_RELAXED);
-    if (cpu->current)
-        fpu_enter(number, cpu->current);
-    struct frame *frame = first_step(cpu);
-    if (cpu->entry != ENTER_INIT) {
-        for (;;) {
-            for (unsigned windows = 0; !frame && windows < machine_window_limit; windows++) {
-                cpu->windows++;
-                /* The longer it keeps on, the more time passes. */
-                unsigned ticks = 100u << (windows < 16 ? windows : 16);
-                __atomic_add_fetch(&now, ticks < WINDOW_TICKS ? ticks : WINDOW_TICKS, __ATOMIC_RELAXED);
-                if (machine_window_hook)
-                    machine_window_hook(number);
-                frame = take_pending(cpu);
-            }
-            if (!frame) {
-                /* As good as for ever, until something else happens: the driver goes on, later with ENTER_CONTINUE. */
-                cpu->current = 0;
-                break;
-            }
-            check_resume(cpu, frame);
-            /* Returning there faults in that thread. */
-            if (frame->resume == RESUME_IDLE || frame->ip < NOVA_USER_LIMIT)
-                break;
-            cpu->current = frame;
-            frame->resume = RESUME_FULL;
-            frame = kernel_exception(cpu->core, 13, 0, 0);
-        }
-        if (frame) {
-            cpu->current = cpu->switched = frame;
-            cpu->switched_used = frame->fpu_used;
-            fpu_resume(number, frame);
-            __atomic_store_n(&cpu->idle, frame->resume == RESUME_IDLE, __ATOMIC_RELAXED);
-        }
-    }
-    cpu->in_kernel = false;
-}
-
 static void fiber_main(void *argument)
 {
     struct hosted_cpu *cpu = argument;
     for (;;) {
-        run_kernel(cpu);
+        cpu_kernel_run(cpu);
         cpu->inside = false;
         fiber_leave(&cpu->fiber);
     }
@@ -338,6 +174,15 @@ static void run_all(void)
     }
 }
 
+static void request(struct hosted_cpu *cpu, enum entry entry, unsigned number, word error, word address)
+{
+    cpu->entry = entry;
+    cpu->number = number;
+    cpu->error = error;
+    cpu->address = address;
+    cpu->inside = true;
+}
+
 struct frame *cpu_enter(unsigned number, enum entry entry, unsigned argument, word error, word address)
 {
     struct hosted_cpu *cpu = &cpus[number];
@@ -345,14 +190,10 @@ struct frame *cpu_enter(unsigned number, enum entry entry, unsigned argument, wo
         pause();
     if (number >= boot_info.cpus || cpu->inside || machine_stopped() || (entry > ENTER_START && !cpu->core))
         contract_broken("test: CPU %u cannot enter the kernel now (entry %d)", number, (int)entry);
-    cpu->entry = entry;
-    cpu->number = argument;
-    cpu->error = error;
-    cpu->address = address;
-    cpu->inside = true;
+    request(cpu, entry, argument, error, address);
     if (options.threads) {
         self = cpu;
-        run_kernel(cpu);
+        cpu_kernel_run(cpu);
         cpu->inside = false;
         return cpu->current;
     }
@@ -367,13 +208,9 @@ void cpu_begin(unsigned number, enum entry entry, unsigned argument, word error,
     struct hosted_cpu *cpu = &cpus[number];
     if (options.threads || number >= boot_info.cpus || cpu->inside || machine_stopped() || !cpu->core)
         contract_broken("test: CPU %u cannot enter the kernel now (entry %d)", number, (int)entry);
-    cpu->entry = entry;
-    cpu->number = argument;
-    cpu->error = error;
-    cpu->address = address;
+    request(cpu, entry, argument, error, address);
     if (entry == ENTER_GSI)
         cpu->gsis &= ~(1ul << argument);
-    cpu->inside = true;
 }
 
 void cpu_start(unsigned number, enum entry entry) { cpu_begin(number, entry, 0, 0, 0); }
@@ -435,7 +272,7 @@ bool machine_poll(unsigned number)
 
 void machine_advance(uint64_t ticks)
 {
-    __atomic_add_fetch(&now, ticks, __ATOMIC_RELAXED);
+    time_pass(ticks);
     if (!options.no_settle && !options.threads)
         machine_settle();
 }

@@ -81,7 +81,7 @@ bool memory_freed(const void *address);
 /* From now on what this process does to the machine's memory stays in this process: for a child that goes on from where its parent brought the machine. */
 void machine_private(void);
 
-/* ---- CPUs and time (cpu.c) ---- */
+/* ---- CPUs and time (cpu.c, entry.c) ---- */
 
 enum entry {
     ENTER_INIT,
@@ -202,7 +202,7 @@ unsigned guests_alive(void);
 struct mmu *guest_resume(const struct frame *frame);
 extern bool hosted_guests;
 
-/* ---- mmu.c ---- */
+/* ---- mmu.c, tlb.c ---- */
 
 /* Number of cached translations, all CPUs, that allow more than the page table. */
 unsigned tlb_stale(void);
@@ -226,6 +226,8 @@ struct mmu *mmu_active(unsigned cpu);
 void mmu_guest_set(unsigned cpu, struct mmu *mmu);
 struct mmu *mmu_guest(unsigned cpu);
 void mmu_reset(void);
+/* A number that no address space has had. */
+uint32_t tlb_tag_new(void);
 
 /* ---- frame.c ---- */
 

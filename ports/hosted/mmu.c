@@ -1,45 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Page tables of the simulated CPU: radix trees with 512 entries a table and pages of two sizes. A table of small pages covers a large one, 512 pages or
- * fewer if the test wants many of them. Also a TLB for each CPU, tagged by the address space, that keeps what it saw until core flushes it: a forgotten
- * flush shows as a stale translation.
- * Core serialises calls for one mmu; mmu_activate, mmu_flush and the TLB lookups belong to the CPU itself.
+ * fewer if the test wants many of them. Core serialises calls for one mmu.
  */
 #include "hosted.h"
 
-#include <string.h>
-
-enum { BITS = 9, ENTRIES = 1 << BITS, TLB_SIZE = 256 };
+enum { BITS = 9, ENTRIES = 1 << BITS };
 enum { PRESENT = 1, RIGHTS_SHIFT = 1, TYPE_SHIFT = 4, LARGE = 1 << 6 };
 
-struct translation {
-    uint32_t tag; /* 0 = unused */
-    enum mmu_view view;
-    const struct mmu *mmu;
-    word page;
-    uint64_t frame;
-    unsigned rights;
-};
-
-static struct translation tlb[NOVA_CPUS][TLB_SIZE];
-static struct mmu *active[NOVA_CPUS];
-static struct mmu *guest[NOVA_CPUS];
-static struct {
-    uint32_t tag, generation;
-    bool valid;
-    uint8_t bits[8192];
-} io_copy[NOVA_CPUS];
-static uint32_t next_tag;
 static int large_order = BITS;
 unsigned mmu_large_maps, mmu_large_splits;
-
-void mmu_reset(void)
-{
-    memset(tlb, 0, sizeof tlb);
-    memset(active, 0, sizeof active);
-    memset(io_copy, 0, sizeof io_copy);
-    next_tag = 0;
-}
 
 void mmu_large_order(unsigned order) { large_order = (int)order; }
 
@@ -82,7 +52,7 @@ void mmu_init(struct mmu *mmu, void *root)
             contract_broken("mmu_init: root %p is not a zeroed page", root);
     mmu->root[MMU_HOST] = virt_to_phys(root);
     mmu->root[MMU_GUEST] = mmu->root[MMU_DEVICE] = 0;
-    mmu->tag = __atomic_add_fetch(&next_tag, 1, __ATOMIC_RELAXED);
+    mmu->tag = tlb_tag_new();
 }
 
 /* Tables missing below a present table of 'level' (its entries cover span(level)) for pages first to last. */
@@ -316,7 +286,7 @@ static bool collect(uint64_t *entry, int level, struct page_reserve *pages, unsi
 bool mmu_fini(struct mmu *mmu, struct page_reserve *pages, unsigned max)
 {
     for (unsigned cpu = 0; cpu < NOVA_CPUS; cpu++)
-        if (__atomic_load_n(&active[cpu], __ATOMIC_RELAXED) == mmu || __atomic_load_n(&guest[cpu], __ATOMIC_RELAXED) == mmu)
+        if (mmu_active(cpu) == mmu || mmu_guest(cpu) == mmu)
             contract_broken("mmu_fini: the tables are active on CPU %u", cpu);
     for (int view = 0; view < MMU_VIEWS; view++) {
         uint64_t root = mmu->root[view] | PRESENT;
@@ -325,80 +295,4 @@ bool mmu_fini(struct mmu *mmu, struct page_reserve *pages, unsigned max)
         mmu->root[view] = 0;
     }
     return true;
-}
-
-void *mmu_activate(void *result, struct mmu *mmu)
-{
-    if (!mmu || !mmu->root[MMU_HOST])
-        contract_broken("mmu_activate: no host view");
-    machine_point();
-    __atomic_store_n(&active[cpu_number()], mmu, __ATOMIC_RELAXED);
-    return result;
-}
-
-struct mmu *mmu_active(unsigned cpu) { return active[cpu]; }
-
-void mmu_guest_set(unsigned cpu, struct mmu *mmu) { __atomic_store_n(&guest[cpu], mmu, __ATOMIC_RELAXED); }
-struct mmu *mmu_guest(unsigned cpu) { return guest[cpu]; }
-
-void mmu_flush(struct mmu *mmu, enum mmu_view view, word page, word count)
-{
-    unsigned cpu = cpu_number();
-    machine_point();
-    if (!mmu || (io_copy[cpu].tag == mmu->tag && io_copy[cpu].generation != __atomic_load_n(&mmu->io_generation, __ATOMIC_ACQUIRE)))
-        io_copy[cpu].valid = false;
-    for (struct translation *t = tlb[cpu]; view == MMU_HOST && t < tlb[cpu] + TLB_SIZE; t++)
-        if (!mmu || (t->tag == mmu->tag && (!count || t->page - page < count)))
-            t->tag = 0;
-}
-
-unsigned tlb_lookup(unsigned cpu, const struct mmu *mmu, enum mmu_view view, word page, unsigned wanted, uint64_t *frame)
-{
-    struct translation *t = &tlb[cpu][(page ^ mmu->tag * 37 ^ view * 11) % TLB_SIZE];
-    if (t->tag != mmu->tag || t->view != view || t->page != page || (t->rights & wanted) != wanted) {
-        uint64_t found;
-        unsigned rights = mmu_rights(mmu, view, page, &found, 0);
-        if (!rights)
-            return 0;
-        *t = (struct translation){mmu->tag, view, mmu, page, found, rights};
-    }
-    *frame = t->frame;
-    return t->rights;
-}
-
-unsigned tlb_stale(void)
-{
-    unsigned sum = 0;
-    for (unsigned cpu = 0; cpu < NOVA_CPUS; cpu++)
-        for (struct translation *t = tlb[cpu]; t < tlb[cpu] + TLB_SIZE; t++) {
-            /* Only address spaces that are still there: the memory of others may be reused. */
-            if (!t->tag || (active[cpu] != t->mmu && guest[cpu] != t->mmu) || t->mmu->tag != t->tag)
-                continue;
-            uint64_t frame = 0;
-            unsigned rights = mmu_rights(t->mmu, t->view, t->page, &frame, 0);
-            sum += (t->rights & ~rights) || (rights && frame != t->frame);
-        }
-    return sum;
-}
-
-int tlb_holder(uint64_t frame, unsigned rights, const struct mmu *except)
-{
-    for (unsigned cpu = 0; cpu < NOVA_CPUS; cpu++)
-        for (struct translation *t = tlb[cpu]; t < tlb[cpu] + TLB_SIZE; t++)
-            if (t->tag && t->frame == frame && t->rights & rights && t->mmu != except)
-                return (int)cpu;
-    return -1;
-}
-
-bool port_allowed(unsigned cpu, const struct mmu *mmu, unsigned port)
-{
-    if (!mmu->io_bitmap)
-        return false;
-    if (!io_copy[cpu].valid || io_copy[cpu].tag != mmu->tag || (io_copy[cpu].bits[port / 8] >> port % 8 & 1)) {
-        io_copy[cpu].valid = true;
-        io_copy[cpu].tag = mmu->tag;
-        io_copy[cpu].generation = __atomic_load_n(&mmu->io_generation, __ATOMIC_ACQUIRE);
-        memcpy(io_copy[cpu].bits, mmu->io_bitmap, sizeof io_copy[cpu].bits);
-    }
-    return !(io_copy[cpu].bits[port / 8] >> port % 8 & 1);
 }
