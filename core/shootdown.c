@@ -63,20 +63,20 @@ void shootdown_serve(struct cpu *cpu)
     uint32_t wanted = __atomic_load_n(&cpu->flush_wanted, __ATOMIC_SEQ_CST);
     if (wanted == cpu->flush_done)
         return;
-    mmu_flush(0, MMU_HOST, 0, 0);
+    mmu_flush(0, 0, 0);
     __atomic_store_n(&cpu->flush_done, wanted, __ATOMIC_RELEASE);
 }
 
 static void flush_here(const struct stale_set *set, unsigned number)
 {
     if (set->everything) {
-        mmu_flush(0, MMU_HOST, 0, 0);
+        mmu_flush(0, 0, 0);
         return;
     }
     for (unsigned i = 0; i < set->count; i++) {
         const struct range_space *space = set->entry[i].space;
         if (cpu_set_has(space->cpus, number))
-            mmu_flush(space->mmu, MMU_HOST, set->entry[i].page, set->entry[i].count);
+            mmu_flush(space->mmu, set->entry[i].page, set->entry[i].count);
     }
 }
 
@@ -113,7 +113,7 @@ void shootdown_one(struct cpu *cpu, struct range_space *space, word page, word c
         stale_add(&set, space, page, count);
         flush_everywhere(cpu, &set);
     } else if (cpu_set_has(space->cpus, cpu->number))
-        mmu_flush(space->mmu, MMU_HOST, page, count);
+        mmu_flush(space->mmu, page, count);
 }
 
 void shootdown(struct cpu *cpu, const struct stale_set *set)

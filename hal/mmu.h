@@ -54,34 +54,33 @@ void mmu_init(struct mmu *mmu, void *root);
  * Upper bound of table pages that mmu_map of these pages to these frames takes (0 if all tables are there, or none is needed because large pages are used),
  * with the root of a guest view that has none. page and count below the user limit for MMU_HOST.
  */
-unsigned mmu_need(const struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame);
+unsigned mmu_need(const struct mmu *mmu, enum mmu_view view, word page, word count, word frame);
 
 /*
  * How many of count pages from 'page' on, 1 at least, core is to map to frames from 'frame' on in one go, so that mmu_map, and mmu_protect of the same pages, stay
  * far below 20,000 instructions. In such pieces large pages are used wherever mmu_map would use them for all of the count.
  */
-word mmu_piece(word page, word count, uint64_t frame);
+word mmu_piece(word page, word count, word frame);
 
 /*
  * Maps count pages from 'page' on to the frames from 'frame' (physical address >> 12) on, with rights (bits MMU_*; READ is implied by any) and type;
  * in large pages where page, frame and count allow. The places are empty. The reserve holds at least mmu_need pages. Cannot fail. No flush is needed (absent
  * entries are not cached).
  */
-void mmu_map(struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame, unsigned rights, enum memory_type type,
+void mmu_map(struct mmu *mmu, enum mmu_view view, word page, word count, word frame, unsigned rights, enum memory_type type,
              struct page_reserve *reserve);
 
 /*
  * The same for the host view, count as mmu_piece allows, where that is quickly done without a table page; false = it is not, or count is too large, and
  * nothing was done.
  */
-bool mmu_map_quickly(struct mmu *mmu, word page, word count, uint64_t frame, unsigned rights, enum memory_type type);
+bool mmu_map_quickly(struct mmu *mmu, word page, word count, word frame, unsigned rights, enum memory_type type);
 
 /*
  * Leaves of each mapping in the range only the given rights (0 = unmaps). Never adds rights. Empty places stay empty. Table pages stay until mmu_fini.
  * Large pages that reach across a border of the range are split, with table pages from the reserve. Returns 0 = done; otherwise nothing was changed, and
  * the result is how many pages the reserve has to hold.
- * The caller flushes the range (mmu_flush here, a shoot-down for other CPUs) before it relies on it. The guest view needs no flush of its own: a flush of
- * the host view does both.
+ * The caller flushes the range (mmu_flush here, a shoot-down for other CPUs) before it relies on it.
  */
 unsigned mmu_protect(struct mmu *mmu, enum mmu_view view, word page, word count, unsigned rights, struct page_reserve *reserve);
 
@@ -96,9 +95,9 @@ bool mmu_fini(struct mmu *mmu, struct page_reserve *pages, unsigned max);
 void *mmu_activate(void *result, struct mmu *mmu);
 
 /*
- * Drops this CPU's cached translations of the mmu (active or tagged) in this range, and its copy of the I/O bitmap if that changed.
+ * Drops this CPU's cached translations of the mmu (active or tagged) in this range, in all views, and its copy of the I/O bitmap if that changed.
  * count 0 = everything of that mmu; mmu 0 = everything of every mmu, also of inactive tags.
  */
-void mmu_flush(struct mmu *mmu, enum mmu_view view, word page, word count);
+void mmu_flush(struct mmu *mmu, word page, word count);
 
 #endif

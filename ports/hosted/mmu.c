@@ -38,7 +38,7 @@ static int levels(enum mmu_view view)
 }
 
 /* 'count' pages below an empty entry of a level can be one large page. */
-static bool large_fits(int level, word page, word count, uint64_t frame)
+static bool large_fits(int level, word page, word count, word frame)
 {
     return level == 1 && count == span(1) && page % span(1) == 0 && frame % span(1) == 0;
 }
@@ -74,7 +74,7 @@ static word tables_missing(const uint64_t *table, int level, word first, word la
     return sum;
 }
 
-unsigned mmu_need(const struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame)
+unsigned mmu_need(const struct mmu *mmu, enum mmu_view view, word page, word count, word frame)
 {
     machine_point();
     check_range("mmu_need", view, page, count);
@@ -100,14 +100,14 @@ static uint64_t *take_table(struct page_reserve *reserve, uint64_t *where)
 }
 
 /* Small, so that tests meet the borders. */
-word mmu_piece(word page, word count, uint64_t frame)
+word mmu_piece(word page, word count, word frame)
 {
     (void)page;
     (void)frame;
     return count < 512 ? count : 512;
 }
 
-void mmu_map(struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame, unsigned rights, enum memory_type type,
+void mmu_map(struct mmu *mmu, enum mmu_view view, word page, word count, word frame, unsigned rights, enum memory_type type,
              struct page_reserve *reserve)
 {
     machine_point();
@@ -141,7 +141,7 @@ void mmu_map(struct mmu *mmu, enum mmu_view view, word page, word count, uint64_
         contract_broken("hosted mmu: took %u pages, mmu_need said %u", before - reserve->count, need);
 }
 
-bool mmu_map_quickly(struct mmu *mmu, word page, word count, uint64_t frame, unsigned rights, enum memory_type type)
+bool mmu_map_quickly(struct mmu *mmu, word page, word count, word frame, unsigned rights, enum memory_type type)
 {
     struct page_reserve none = {0, 0};
     if (mmu_need(mmu, MMU_HOST, page, count, frame) || mmu_piece(page, count, frame) != count)

@@ -52,13 +52,13 @@ struct mmu *mmu_active(unsigned cpu) { return __atomic_load_n(&active[cpu], __AT
 void mmu_guest_set(unsigned cpu, struct mmu *mmu) { __atomic_store_n(&guest[cpu], mmu, __ATOMIC_RELAXED); }
 struct mmu *mmu_guest(unsigned cpu) { return __atomic_load_n(&guest[cpu], __ATOMIC_RELAXED); }
 
-void mmu_flush(struct mmu *mmu, enum mmu_view view, word page, word count)
+void mmu_flush(struct mmu *mmu, word page, word count)
 {
     unsigned cpu = cpu_number();
     machine_point();
     if (!mmu || (io_copy[cpu].tag == mmu->tag && io_copy[cpu].generation != __atomic_load_n(&mmu->io_generation, __ATOMIC_ACQUIRE)))
         io_copy[cpu].valid = false;
-    for (struct translation *t = tlb[cpu]; view == MMU_HOST && t < tlb[cpu] + TLB_SIZE; t++)
+    for (struct translation *t = tlb[cpu]; t < tlb[cpu] + TLB_SIZE; t++)
         if (!mmu || (t->tag == mmu->tag && (!count || t->page - page < count)))
             t->tag = 0;
 }

@@ -39,23 +39,25 @@ void mmu_init(struct mmu *mmu, void *root)
 }
 
 /* Whether count pages from 'page' on, all below one empty entry of this level, can become a leaf there. */
-static SELDOM bool leaf_fits(enum mmu_view view, unsigned level, word page, word count, uint64_t frame)
+static SELDOM bool leaf_fits(enum mmu_view view, unsigned level, word page, word count, word frame)
 {
     word span = entry_span(level);
     return count == span && level <= leaf_levels(view) && !((page | frame) & (span - 1)) && mtrr_uniform(frame, span);
 }
 
-/* The entries from 'page' on, if count pages of the host view are whole entries in the table of large pages that was used last, and none leads to a table; 0 otherwise. */
-static inline uint64_t *large_again(const struct mmu *mmu, enum mmu_view view, word page, word count)
+/*
+ * Whether count pages of the host view are whole entries in the table of large pages that was used last, and none of them leads to a table; *entry: the first of
+ * them.
+ */
+static inline bool large_again(const struct mmu *mmu, word page, word count, uint64_t **entry)
 {
-    if (view != MMU_HOST || mmu->port[PORT_LARGE_OF] != page >> 2 * TABLE_BITS || (page | count) & (TABLE_ENTRIES - 1) ||
-        count > entry_rest(page, 3))
-        return 0;
-    uint64_t *entry = (uint64_t *)mmu->port[PORT_LARGE] + table_index(page, 2);
-    for (word i = 0; i < count >> TABLE_BITS; i++)
-        if ((entry[i] & (ENTRY_PRESENT | ENTRY_LARGE)) == ENTRY_PRESENT)
-            return 0;
-    return entry;
+    if (mmu->port[PORT_LARGE_OF] != page >> 2 * TABLE_BITS || (page | count) & (TABLE_ENTRIES - 1) || count > entry_rest(page, 3))
+        return false;
+    uint64_t *at = *entry = (uint64_t *)mmu->port[PORT_LARGE] + table_index(page, 2);
+    for (const uint64_t *end = at + (count >> TABLE_BITS); at < end; at++)
+        if (((word)*at & (ENTRY_PRESENT | ENTRY_LARGE)) == ENTRY_PRESENT)
+            return false;
+    return true;
 }
 
 /* Remembers the table of an entry of level 1 or 2. */
@@ -92,8 +94,11 @@ static SELDOM uint64_t *table_add(struct mmu *mmu, enum mmu_view view, uint64_t 
 
 static uint64_t host_bits(unsigned rights, enum memory_type type)
 {
-    return ENTRY_PRESENT | ENTRY_USER | ENTRY_ACCESSED | ENTRY_DIRTY | entry_type(type) | (rights & MMU_WRITE ? ENTRY_WRITE : 0) |
-           (rights & MMU_EXECUTE ? 0 : entry_no_execute);
+    _Static_assert(MMU_WRITE == ENTRY_WRITE, "the right is the bit");
+    word low = (word)(ENTRY_PRESENT | ENTRY_USER | ENTRY_ACCESSED | ENTRY_DIRTY) | (rights & MMU_WRITE);
+    if (__builtin_expect(type != MEMORY_WRITE_BACK, 0))
+        low |= entry_type(type);
+    return rights & MMU_EXECUTE ? low : low | entry_no_execute;
 }
 
 static SELDOM uint64_t ept_bits(unsigned rights)
@@ -108,10 +113,12 @@ static SELDOM uint64_t ept_type(uint64_t frame, enum memory_type type)
     return (uint64_t)value << EPT_TYPE_SHIFT;
 }
 
+static inline uint64_t entry_address(word frame) { return (uint64_t)frame << PAGE_BITS & ENTRY_ADDRESS; }
+
 /* Beyond the last address that an entry can hold there is nothing to map: what would overflow runs into bits that the CPU ignores. */
-static inline void leaves_write(uint64_t *entry, word count, uint64_t frame, uint64_t bits, unsigned size)
+static inline void leaves_write(uint64_t *entry, word count, word frame, uint64_t bits, unsigned size)
 {
-    uint64_t value = (frame << PAGE_BITS & ENTRY_ADDRESS) | bits;
+    uint64_t value = entry_address(frame) | bits;
     for (;; value += size) {
         entry_write(entry++, value);
         if (!--count)
@@ -120,7 +127,7 @@ static inline void leaves_write(uint64_t *entry, word count, uint64_t frame, uin
 }
 
 /* The same as mmu_map, where tables may be missing or large pages be used. */
-static __attribute__((noinline)) void tables_map(struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame,
+static __attribute__((noinline)) void tables_map(struct mmu *mmu, enum mmu_view view, word page, word count, word frame,
                                                  unsigned rights, enum memory_type type, struct page_reserve *reserve)
 {
     count = within(view, page, count);
@@ -142,11 +149,11 @@ static __attribute__((noinline)) void tables_map(struct mmu *mmu, enum mmu_view 
         }
         table_keep(mmu, view, level, page, entry);
         if (level > 1) {
-            entry_write(entry, (frame << PAGE_BITS & ENTRY_ADDRESS) | bits | ENTRY_LARGE | (ept ? ept_type(frame, type) : 0));
+            entry_write(entry, entry_address(frame) | bits | ENTRY_LARGE | (ept ? ept_type(frame, type) : 0));
         } else {
             part = word_min(count, entry_rest(page, 2));
             for (word i = 0; ept && i < part; i++)
-                entry_write(entry + i, ((frame + i) << PAGE_BITS & ENTRY_ADDRESS) | bits | ept_type(frame + i, type));
+                entry_write(entry + i, entry_address(frame + i) | bits | ept_type(frame + i, type));
             if (!ept)
                 leaves_write(entry, part, frame, bits, PAGE_SIZE);
         }
@@ -156,31 +163,30 @@ static __attribute__((noinline)) void tables_map(struct mmu *mmu, enum mmu_view 
     }
 }
 
-void mmu_map(struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame, unsigned rights, enum memory_type type,
+void mmu_map(struct mmu *mmu, enum mmu_view view, word page, word count, word frame, unsigned rights, enum memory_type type,
              struct page_reserve *reserve)
 {
-    uint64_t *entry = leaves_again(mmu, view, page, count);
     if (!rights)
         return;
-    if (entry)
-        leaves_write(entry, count, frame, host_bits(rights, type), PAGE_SIZE);
+    if (leaves_again(mmu, view, page, count))
+        leaves_write(leaf_again(mmu, page), count, frame, host_bits(rights, type), PAGE_SIZE);
     else
         tables_map(mmu, view, page, count, frame, rights, type, reserve);
 }
 
 /* Large pages in a table that is there. */
-static __attribute__((noinline)) bool large_map(struct mmu *mmu, word page, word count, uint64_t frame, unsigned rights,
+static __attribute__((noinline)) bool large_map(struct mmu *mmu, word page, word count, word frame, unsigned rights,
                                                 enum memory_type type)
 {
-    uint64_t *entry = large_again(mmu, MMU_HOST, page, count);
-    if (!entry || !rights || leaf_levels(MMU_HOST) < 2 || frame & (TABLE_ENTRIES - 1) || count > PIECE_LARGE * entry_span(2) ||
-        !mtrr_uniform(frame, count))
+    uint64_t *entry;
+    if (!large_again(mmu, page, count, &entry) || !rights || leaf_levels(MMU_HOST) < 2 || frame & (TABLE_ENTRIES - 1) ||
+        count > PIECE_LARGE * entry_span(2) || !mtrr_uniform(frame, count))
         return false;
     leaves_write(entry, count >> TABLE_BITS, frame, host_bits(rights, type) | ENTRY_LARGE, LARGE_PAGE_SIZE);
     return true;
 }
 
-bool mmu_map_quickly(struct mmu *mmu, word page, word count, uint64_t frame, unsigned rights, enum memory_type type)
+bool mmu_map_quickly(struct mmu *mmu, word page, word count, word frame, unsigned rights, enum memory_type type)
 {
     if (mmu->port[PORT_LEAVES_OF] != page >> TABLE_BITS)
         return large_map(mmu, page, count, frame, rights, type);
@@ -188,8 +194,7 @@ bool mmu_map_quickly(struct mmu *mmu, word page, word count, uint64_t frame, uns
     if (count > 1 && (count > PIECE_SMALL || count > entry_rest(page, 2)))
         return false;
     if (rights)
-        leaves_write((uint64_t *)mmu->port[PORT_LEAVES] + (page & (TABLE_ENTRIES - 1)), count, frame, host_bits(rights, type),
-                     PAGE_SIZE);
+        leaves_write(leaf_again(mmu, page), count, frame, host_bits(rights, type), PAGE_SIZE);
     return true;
 }
 
@@ -253,8 +258,8 @@ static inline void leaves_reduce(enum mmu_view view, uint64_t *entry, word count
 static __attribute__((noinline)) unsigned tables_protect(struct mmu *mmu, enum mmu_view view, word page, word count,
                                                          unsigned rights, struct page_reserve *reserve)
 {
-    uint64_t *entry = large_again(mmu, view, page, count);
-    if (entry) {
+    uint64_t *entry;
+    if (view == MMU_HOST && large_again(mmu, page, count, &entry)) {
         leaves_reduce(MMU_HOST, entry, count >> TABLE_BITS, rights);
         return 0;
     }
@@ -293,9 +298,8 @@ static __attribute__((noinline)) unsigned tables_protect(struct mmu *mmu, enum m
 
 unsigned mmu_protect(struct mmu *mmu, enum mmu_view view, word page, word count, unsigned rights, struct page_reserve *reserve)
 {
-    uint64_t *entry = leaves_again(mmu, view, page, count);
-    if (!entry)
+    if (!leaves_again(mmu, view, page, count))
         return tables_protect(mmu, view, page, count, rights, reserve);
-    leaves_reduce(MMU_HOST, entry, count, rights);
+    leaves_reduce(MMU_HOST, leaf_again(mmu, page), count, rights);
     return 0;
 }

@@ -6,7 +6,7 @@
 #include "ports/x86/mtrr.h"
 
 /* The highest level at which pages and frames are aligned alike. */
-static SELDOM unsigned leaf_level(enum mmu_view view, word page, uint64_t frame)
+static SELDOM unsigned leaf_level(enum mmu_view view, word page, word frame)
 {
     unsigned level = 1;
     while (level < leaf_levels(view) && !((page ^ frame) & (entry_span(level + 1) - 1)))
@@ -18,7 +18,7 @@ static SELDOM unsigned leaf_level(enum mmu_view view, word page, uint64_t frame)
  * Tables of 'level' and below for the pages if none exists. Below the level of the leaves there are tables only where a large page
  * would reach across the first or last page.
  */
-static SELDOM unsigned tables_for(enum mmu_view view, unsigned level, word page, word count, uint64_t frame)
+static SELDOM unsigned tables_for(enum mmu_view view, unsigned level, word page, word count, word frame)
 {
     unsigned leaf = mtrr_uniform(frame, count) ? leaf_level(view, page, frame) : 1, need = 0;
     for (; level > 0; level--) {
@@ -33,7 +33,7 @@ static SELDOM unsigned tables_for(enum mmu_view view, unsigned level, word page,
 }
 
 /* Tables that are missing below a table of this level, or below the entry where such a table is missing (0) but counted already. */
-static SELDOM unsigned need_below(enum mmu_view view, const uint64_t *table, unsigned level, word page, word count, uint64_t frame)
+static SELDOM unsigned need_below(enum mmu_view view, const uint64_t *table, unsigned level, word page, word count, word frame)
 {
     unsigned need = 0;
     while (count) {
@@ -53,7 +53,7 @@ static SELDOM unsigned need_below(enum mmu_view view, const uint64_t *table, uns
 }
 
 /* The same as mmu_need, for what is not in the table that was used last. */
-static SELDOM unsigned tables_need(const struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame)
+static SELDOM unsigned tables_need(const struct mmu *mmu, enum mmu_view view, word page, word count, word frame)
 {
     count = within(view, page, count);
     if (view == MMU_DEVICE || !count)
@@ -70,12 +70,12 @@ static SELDOM unsigned tables_need(const struct mmu *mmu, enum mmu_view view, wo
     return need_below(view, phys_to_virt(mmu->root[view]), levels(view), page, count, frame);
 }
 
-unsigned mmu_need(const struct mmu *mmu, enum mmu_view view, word page, word count, uint64_t frame)
+unsigned mmu_need(const struct mmu *mmu, enum mmu_view view, word page, word count, word frame)
 {
     return leaves_again(mmu, view, page, count) ? 0 : tables_need(mmu, view, page, count, frame);
 }
 
-word mmu_piece(word page, word count, uint64_t frame)
+word mmu_piece(word page, word count, word frame)
 {
     word huge = entry_span(3), large = entry_span(2);
     if (leaf_levels(MMU_HOST) > 2 && (!mmu_ept || mmu_ept_leaf_levels > 2) && !((page ^ frame) & (huge - 1))) {

@@ -114,15 +114,13 @@ static SELDOM void others_flush(struct x86_cpu *cpu, const struct mmu *mmu)
         cr3_write(cr3_read());
 }
 
-void mmu_flush(struct mmu *mmu, enum mmu_view view, word page, word count)
+void mmu_flush(struct mmu *mmu, word page, word count)
 {
     struct x86_cpu *cpu = x86_cpu_self();
     if (!mmu || (cpu->io_mmu == mmu && cpu->io_generation != mmu->io_generation))
         io_bitmap_invalidate();
     if (!mmu || mmu->root[MMU_GUEST])
         cpu->guest_flushes++;
-    if (view != MMU_HOST)
-        return;
     if (!mmu || !is_active(mmu))
         others_flush(cpu, mmu);
     else if (!count || count > FLUSH_SINGLE_MAX)

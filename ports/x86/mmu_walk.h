@@ -47,11 +47,14 @@ static inline unsigned leaf_levels(enum mmu_view view)
 /* Pages that an entry of this level covers. */
 static inline word entry_span(unsigned level) { return (word)1 << TABLE_BITS * (level - 1); }
 
-/* The leaves from 'page' on, if count pages of the host view are in the table that was used last; 0 otherwise. */
-static inline uint64_t *leaves_again(const struct mmu *mmu, enum mmu_view view, word page, word count)
+/* Whether count pages of the host view are in the table that was used last; then, the leaf of one of them. */
+static inline bool leaves_again(const struct mmu *mmu, enum mmu_view view, word page, word count)
 {
-    bool same = view == MMU_HOST && mmu->port[PORT_LEAVES_OF] == page >> TABLE_BITS && count <= entry_rest(page, 2);
-    return same ? (uint64_t *)mmu->port[PORT_LEAVES] + (page & (TABLE_ENTRIES - 1)) : 0;
+    return view == MMU_HOST && mmu->port[PORT_LEAVES_OF] == page >> TABLE_BITS && count <= entry_rest(page, 2);
+}
+static inline uint64_t *leaf_again(const struct mmu *mmu, word page)
+{
+    return (uint64_t *)mmu->port[PORT_LEAVES] + (page & (TABLE_ENTRIES - 1));
 }
 
 /* The entry of a page at which a walk ends: the page's leaf, or the empty entry where a table is missing. */

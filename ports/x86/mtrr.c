@@ -24,13 +24,17 @@ enum {
 };
 
 static struct {
-    uint64_t base, mask, end; /* in pages; all frames that match lie in [base, end) */
-    bool solid;               /* and all in it match */
+    uint64_t base, mask; /* in pages */
+    word first, last;    /* all frames that match lie in between */
+    bool solid;          /* and all of them match */
     unsigned type;
 } ranges[RANGES];
 static unsigned range_count, default_type = MTRR_WB;
 static uint8_t fixed[FIXED_END];
 static bool fixed_used; /* the first MiB has types of its own */
+
+/* The frames of mappings fit a word; a range beyond them is one of frames that no mapping has. */
+static word word_limit(uint64_t frame) { return frame < ~(word)0 ? (word)frame : ~(word)0; }
 
 static void fixed_read(uint32_t msr, unsigned first, unsigned pages)
 {
@@ -56,7 +60,8 @@ void mtrr_boot(void)
         ranges[range_count].mask = (mask & address) >> PAGE_BITS;
         ranges[range_count].base = (base & address) >> PAGE_BITS & ranges[range_count].mask;
         uint64_t free = address >> PAGE_BITS & ~ranges[range_count].mask;
-        ranges[range_count].end = (ranges[range_count].base | free) + 1;
+        ranges[range_count].first = word_limit(ranges[range_count].base);
+        ranges[range_count].last = word_limit(ranges[range_count].base | free);
         ranges[range_count].solid = !(free & (free + 1));
         ranges[range_count++].type = base & 0xff;
     }
@@ -92,14 +97,13 @@ unsigned mtrr_type(uint64_t frame)
     return type;
 }
 
-bool mtrr_uniform(uint64_t frame, uint64_t count)
+bool mtrr_uniform(word frame, word count)
 {
     if (fixed_used && frame < FIXED_END)
         return false;
     for (unsigned i = 0; i < range_count; i++) {
-        uint64_t base = ranges[i].base, end = ranges[i].end;
-        bool outside = frame >= end || frame + count <= base, inside = frame >= base && frame + count <= end;
-        if (!outside && !(inside && ranges[i].solid))
+        word first = ranges[i].first, last = ranges[i].last, end = frame + (count - 1);
+        if (frame <= last && end >= first && !(frame >= first && end <= last && ranges[i].solid))
             return false;
     }
     return true;

@@ -18,6 +18,6 @@ void mtrr_boot(void);
 unsigned mtrr_type(uint64_t frame);
 
 /* False if the frames may have different types (SDM vol. 3, 11.11.9: what a large page over them does is undefined). */
-bool mtrr_uniform(uint64_t frame, uint64_t count);
+bool mtrr_uniform(word frame, word count);
 
 #endif

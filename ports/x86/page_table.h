@@ -49,9 +49,9 @@ extern uint64_t entry_no_execute;
  * The three memory types as PWT and PCD select them from the PAT that features_enable programs: entry 0 write-back, 1 write
  * combining, 3 uncached. Without PAT, entry 1 would be write-through: a wrong but harmless type for a framebuffer.
  */
-static inline uint64_t entry_type(enum memory_type type)
+static inline word entry_type(enum memory_type type)
 {
-    return type == MEMORY_UNCACHED ? ENTRY_PWT | ENTRY_PCD : type == MEMORY_WRITE_COMBINE ? ENTRY_PWT : 0;
+    return type == MEMORY_UNCACHED ? (word)(ENTRY_PWT | ENTRY_PCD) : type == MEMORY_WRITE_COMBINE ? (word)ENTRY_PWT : 0;
 }
 
 /*

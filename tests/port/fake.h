@@ -14,7 +14,7 @@
 #define PORTS_X86_FIXUP_H
 #define PORTS_X86_MTRR_H
 enum { MTRR_UC = 0, MTRR_WC = 1, MTRR_WB = 6 };
-bool mtrr_uniform(uint64_t frame, uint64_t count);
+bool mtrr_uniform(word frame, word count);
 static inline unsigned mtrr_type(uint64_t frame) { return frame < 256 ? MTRR_UC : MTRR_WB; }
 #define FIXUP(from, to) ""
 #define CR0_MP ((word)0)

@@ -85,7 +85,7 @@ static void space_protect(struct space *space)
                 access_page(&space->mmu, page);
         }
     for (current = 0; current < CPUS; current++)
-        mmu_flush(how == 0 ? 0 : &space->mmu, MMU_HOST, how == 1 ? begin : 0, how == 1 ? count : 0);
+        mmu_flush(how == 0 ? 0 : &space->mmu, how == 1 ? begin : 0, how == 1 ? count : 0);
     current = saved;
 }
 
@@ -134,7 +134,7 @@ static void run(const char *name, uint32_t features, unsigned steps)
     printf("ok %s\n", name);
 }
 
-static unsigned need_of(const struct space *space, word page, word count, uint64_t frame)
+static unsigned need_of(const struct space *space, word page, word count, word frame)
 {
     return mmu_need(&space->mmu, MMU_HOST, page, count, frame);
 }
@@ -171,7 +171,7 @@ static void expect_pages(struct space *space, word begin, word count, unsigned r
 {
     unsigned before = space->pages;
     protect(space, begin, count, rights);
-    mmu_flush(&space->mmu, MMU_HOST, begin, count);
+    mmu_flush(&space->mmu, begin, count);
     check_all();
     if (space->pages - before != pages)
         fail("%lx + %lx: %u pages for splitting, not %u", (unsigned long)begin, (unsigned long)count, space->pages - before, pages);

@@ -49,7 +49,7 @@ void fatal(const char *format, ...) { fail("fatal: %s", format); }
 void log_line(const char *format, ...) { (void)format; }
 
 /* Two places with memory types of their own. */
-bool mtrr_uniform(uint64_t frame, uint64_t count)
+bool mtrr_uniform(word frame, word count)
 {
     static const uint64_t odd[][2] = {{0xa0, 0xc0}, {0x54320, 0x54340}};
     for (unsigned i = 0; i < 2; i++) {
