@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Between the entry stubs (ports/ARCH/entry.S) and core: the C side of exceptions, interrupts and returns. Everything runs with interrupts off.
+ * Between the entry code (ports/ARCH/entry.S, traps.S) and core: the C side of exceptions, interrupts and returns. Everything runs with interrupts off.
  */
 #ifndef PORTS_X86_EXCEPTIONS_H
 #define PORTS_X86_EXCEPTIONS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Ways into the kernel and out of it, 32 bit. SYSENTER and the TSS both give the top of the kernel stack, which is the address of struct x86_cpu, so that
+ * Hypercalls and the way out of the kernel, 32 bit. SYSENTER and the TSS both give the top of the kernel stack, which is the address of struct x86_cpu, so that
  * data is reached from the stack pointer. The stack pointer is good at every instruction: NMIs and machine checks simply use it.
  * The kernel keeps nothing on its stack between two entries: an interrupt that comes in the kernel (only in idle_wait or in the window below) gives
  * up what it interrupted. C functions take their first three words in eax, edx and ecx (build/Makefile). DS and ES are the user's at an entry, and may be anything; SS is good.
@@ -8,10 +8,9 @@
 #include "offsets.h"
 #include "ports/x86_32/layout.h"
 #include "ports/x86_32/segments.h"
+#include "ports/x86_32/stack.h"
 
 #define FLAG_TF 0x100
-#define FLAG_IF 0x200
-#define OPCODE_SYSEXIT 0x350f
 #define FLAGS_SPECIAL 0x244500 /* ID, AC, NT, DF, TF: what a fast return must not carry from one thread to another */
 
     .section .text.entry, "ax"
@@ -215,12 +214,6 @@ return_fast:
 
 /* ---- the way out: eax = frame to resume, or 0 ---- */
 
-    /* esp = struct x86_cpu of this CPU, wherever on its kernel stack we are */
-    .macro reset_stack
-    and $-(1 << 15), %esp
-    add $BLOCK_CPU, %esp
-    .endm
-
     .globl resume
     .balign 16
 resume:
@@ -278,156 +271,3 @@ window:
     mov CPU_CORE(%esp), %eax
     call kernel_continue
     jmp resume
-
-/* ---- exceptions and interrupts ---- */
-
-    /*
-     * The hardware has pushed ss, esp, eflags, cs, eip to the top of the stack, the stub below error code and vector: 28 bytes. From user mode: the
-     * registers go into the frame.
-     */
-    .balign 16
-trap:
-    testb $3, 12(%esp)
-    jz trap_anywhere
-    mov %eax, 28+CPU_SCRATCH(%esp)
-    mov 28+CPU_FRAME(%esp), %eax
-    mov %ecx, %ss:FRAME_CX(%eax)
-    mov $SELECTOR_USER_DATA, %ecx
-    mov %ecx, %ds
-    mov %ecx, %es
-    mov %edi, FRAME_DI(%eax)
-    mov %esi, FRAME_SI(%eax)
-    mov %ebx, FRAME_BX(%eax)
-    mov %ebp, FRAME_BP(%eax)
-    mov %edx, FRAME_DX(%eax)
-    mov 28+CPU_SCRATCH(%esp), %ecx
-    mov %ecx, FRAME_AX(%eax)
-    pop %ebx /* vector */
-    pop %esi /* error code */
-    popl FRAME_IP(%eax)
-    pop %ecx
-    popl FRAME_FLAGS(%eax)
-    popl FRAME_SP(%eax)
-    pop %ecx
-    movb $RESUME_FULL, FRAME_RESUME(%eax)
-    mov %esp, %eax
-    pushl $2 /* DF, NT and AC are the user's until here */
-    popfl
-    cmp $32, %ebx
-    jae 1f
-    mov %ebx, %edx
-    mov %esi, %ecx
-    call trap_user
-    jmp resume
-1:
-    mov %ebx, %edx
-    call trap_interrupt
-    jmp resume
-
-    /* The kernel itself was interrupted, or it is an NMI or machine check. DS and ES may still be the user's. */
-trap_anywhere:
-    cmpl $32, (%esp)
-    jae trap_interrupted_kernel
-    pushal
-    push %ds
-    push %es
-    mov $SELECTOR_USER_DATA, %eax
-    mov %eax, %ds
-    mov %eax, %es
-    cld
-    mov %esp, %eax
-    call trap_kernel
-
-    /*
-     * An NMI or machine check between STI and SYSEXIT: IRET would not bring the shadow of STI back (SDM vol. 3, 6.8.3), and an interrupt there would find a
-     * thread on its way out that no frame holds. So back to the STI, with interrupts off.
-     */
-    mov TRAP_IP(%esp), %eax
-    testb $3, TRAP_CS(%esp)
-    jnz 1f
-    cmpw $OPCODE_SYSEXIT, (%eax)
-    jne 1f
-    decl TRAP_IP(%esp)
-    andl $~FLAG_IF, TRAP_FLAGS(%esp)
-1:
-    pop %es
-    pop %ds
-    popal
-    add $8, %esp
-    iretl
-
-    /* In idle_wait or in the window: that context is given up. */
-trap_interrupted_kernel:
-    mov (%esp), %edx
-    reset_stack
-    mov %esp, %eax
-    call trap_interrupt
-    jmp resume
-
-    /* Task of a double fault: never ends. */
-    .globl double_fault_task
-double_fault_task:
-    cld
-    call trap_double_fault
-    ud2
-
-    /* One stub every 16 bytes for the exceptions, every 8 for the interrupts 32-255: descriptors.c counts on it. */
-    .macro exception vector, error=0, target=trap
-    .balign 16
-    .if \error == 0
-    pushl $0
-    .endif
-    pushl $\vector
-    jmp \target
-    .endm
-
-    .globl exception_stubs, interrupt_stubs
-    .balign 16
-exception_stubs:
-    exception 0
-    exception 1
-    exception 2, target=trap_anywhere
-    exception 3
-    exception 4
-    exception 5
-    exception 6
-    exception 7
-    exception 8, error=1, target=trap_anywhere /* a task gate in its place */
-    exception 9
-    exception 10, error=1
-    exception 11, error=1
-    exception 12, error=1
-    exception 13, error=1
-    exception 14, error=1
-    exception 15
-    exception 16
-    exception 17, error=1
-    exception 18, target=trap_anywhere
-    exception 19
-    exception 20
-    exception 21, error=1
-    exception 22
-    exception 23
-    exception 24
-    exception 25
-    exception 26
-    exception 27
-    exception 28
-    exception 29, error=1
-    exception 30, error=1
-    exception 31
-
-    .balign 16
-interrupt_stubs:
-    .set vector, 32
-    .rept 224
-    .balign 8
-    pushl $(vector - 160) /* fits one byte */
-    jmp interrupt
-    .set vector, vector + 1
-    .endr
-    .balign 8
-interrupt:
-    addl $160, (%esp)
-    pushl (%esp) /* in place of the error code */
-    jmp trap

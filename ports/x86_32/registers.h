@@ -23,7 +23,7 @@ enum { REG_CX, REG_DX };
     FIELD(NOVA_MTD_GPR_BSD, si, arg[ARG_SI])                                                                                       \
     FIELD(NOVA_MTD_GPR_BSD, di, arg[ARG_DI])
 
-/* Registers of an interrupted context, as entry.S pushes them; sp and ss are there only if it was user mode. */
+/* Registers of an interrupted context, as traps.S pushes them; sp and ss are there only if it was user mode. */
 struct trap_registers {
     word es, ds;
     word di, si, bp, unused, bx, dx, cx, ax;

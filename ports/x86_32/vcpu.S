@@ -5,6 +5,7 @@
  */
 #include "offsets.h"
 #include "ports/x86_32/segments.h"
+#include "ports/x86_32/stack.h"
 
     .section .text.entry, "ax"
 
@@ -24,11 +25,6 @@
     mov %ebp, FRAME_BP(%eax)
     mov %esi, FRAME_SI(%eax)
     mov %edi, FRAME_DI(%eax)
-    .endm
-
-    .macro reset_stack
-    and $-(1 << 15), %esp
-    add $BLOCK_CPU, %esp
     .endm
 
     /* esp: struct x86_cpu */

@@ -31,7 +31,7 @@ enum { REG_BX, REG_BP, REG_R9, REG_R10, REG_R12, REG_R13, REG_R14, REG_R15, REG_
     FIELD(NOVA_MTD_GPR_R8_R15, r14, reg[REG_R14])                                                                                  \
     FIELD(NOVA_MTD_GPR_R8_R15, r15, reg[REG_R15])
 
-/* Registers of an interrupted kernel context (and of user mode for NMIs and machine checks), as entry.S pushes them. */
+/* Registers of an interrupted kernel context (and of user mode for NMIs and machine checks), as traps.S pushes them. */
 struct trap_registers {
     word r15, r14, r13, r12, r11, r10, r9, r8, di, si, bp, bx, dx, cx, ax;
     word vector, error;
