@@ -172,13 +172,49 @@ word user_down(word semaphore, unsigned flags, uint64_t deadline)
     return user_hypercall(NOVA_SM_CTRL, NOVA_SM_DOWN | flags, semaphore, (word)(deadline >> 32), deadline & 0xffffffff, 0, 0);
 }
 
-void recall_await(const unsigned *recalled, unsigned before)
+/* ---- recalls ---- */
+
+static unsigned recalls; /* asked for */
+unsigned recalled;
+
+void recalls_begin(void) { recalls = recalled = 0; }
+
+word recalls_end(void)
 {
-    for (unsigned tries = 0; *recalled == before; tries++) {
+    recalls = recalled;
+    return 0;
+}
+
+void user_recall(const struct thread *thread, bool state, unsigned good)
+{
+    unsigned before = recalled;
+    word status = user_hypercall(NOVA_EC_CTRL, NOVA_EC_RECALL, thread->ec_selector, state, 0, 0, 0);
+    if (status > NOVA_QUO_OOM || !(good >> status & 1))
+        fail("recall ends with status %lu", status);
+    for (unsigned tries = 0; recalled == before; tries++) {
         user_down(SLEEP, 0, machine_time() + 3000);
         if (tries == 2000)
             fail("a recall is lost");
     }
+    recalls++;
+}
+
+word recalled_often(program work)
+{
+    while (recalls < RECALLS || recalled < recalls) {
+        if (chance(4))
+            work();
+        user_pause();
+    }
+    return 0;
+}
+
+void sc_create(word selector, const struct thread *thread, word qpd)
+{
+    word status = user_hypercall(NOVA_CREATE_SC, 0, selector, ROOT_SELECTOR, thread->ec_selector, qpd, 0);
+    /* Root may just be starting it. */
+    if (status != NOVA_SUCCESS && status != NOVA_BAD_CAP)
+        fail("create_sc ends with status %lu", status);
 }
 
 word user_revoke(word crd, unsigned flags, word semaphore, word pd)

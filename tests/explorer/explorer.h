@@ -76,11 +76,23 @@ void user_exception(unsigned vector);
 word user_call(word portal, unsigned flags);
 word user_up(word semaphore);
 word user_down(word semaphore, unsigned flags, uint64_t deadline);
-void recall_await(const unsigned *recalled,
-                  unsigned before); /* until a recall has been counted there; a failure if that never happens */
 word user_revoke(word crd, unsigned flags, word semaphore, word pd);
 word user_destroy(word selector); /* revokes it, with root's own */
 word user_delegate(word from, word to, word crd, unsigned flags, word hotspot);
+
+/* Another SC for the thread. */
+void sc_create(word selector, const struct thread *thread, word qpd);
+
+/*
+ * Recalls: their handler counts them (recalled). recalled_often does some work again and again until all RECALLS have come; user_recall asks for one, the answer is one of the good ones
+ * (a bit for each status), and waits until it has come; recalls_end when there are no more.
+ */
+enum { RECALLS = 2 };
+extern unsigned recalled;
+void recalls_begin(void);
+void user_recall(const struct thread *thread, bool state, unsigned good);
+word recalls_end(void);
+word recalled_often(program work);
 
 /* Of a guest. */
 void guest_event(unsigned event, uint64_t address);   /* exits; until it runs again */

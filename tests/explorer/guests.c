@@ -11,11 +11,6 @@ enum { EXITS = 4, EVENT_A = 0x10, EVENT_B = 0x11 };
 
 static word pd, semaphore, victim, handler[CPUS_MAX], portal[CPUS_MAX], other[CPUS_MAX];
 static bool gone;
-static unsigned recalls, recalled;
-
-static unsigned anywhere(void) { return choose(boot_info.cpus); }
-
-static uint64_t soon(void) { return machine_time() + 1 + choose(3000); }
 
 static struct shadow shadow[THREADS_MAX];
 
@@ -41,15 +36,7 @@ static word guest(void)
 }
 
 /* Recalls come before it runs again. */
-static word running_guest(void)
-{
-    while (recalls < 2 || recalled < recalls) {
-        if (chance(4))
-            guest();
-        user_pause();
-    }
-    return 0;
-}
+static word running_guest(void) { return recalled_often(guest); }
 
 static word answer(unsigned event, unsigned which)
 {
@@ -119,16 +106,9 @@ static word destroyer(void)
 static word recaller(void)
 {
     const struct thread *thread = &threads[choose(2)];
-    for (unsigned i = 0; i < 2; i++) {
-        unsigned before = recalled;
-        word status = user_hypercall(NOVA_EC_CTRL, NOVA_EC_RECALL, thread->ec_selector, 0, 0, 0, 0);
-        if (status != NOVA_SUCCESS)
-            fail("recall ends with status %lu", status);
-        recall_await(&recalled, before);
-        recalls++;
-    }
-    recalls = recalled;
-    return 0;
+    for (unsigned i = 0; i < RECALLS; i++)
+        user_recall(thread, false, 1 << NOVA_SUCCESS);
+    return recalls_end();
 }
 
 /* On the guest's CPU: it does not run now. */
@@ -156,7 +136,7 @@ static word controller(void)
 static void begin(word where)
 {
     gone = false;
-    recalls = recalled = 0;
+    recalls_begin();
     victim = 0;
     pd = where;
     semaphore = make_semaphore(ROOT_SELECTOR, 0, 0);
@@ -254,10 +234,7 @@ static word sc_changer(void)
     for (unsigned i = 0; i < 2; i++) {
         bool second = chance(2);
         user_destroy(second ? more : thread->sc_selector);
-        word status = user_hypercall(NOVA_CREATE_SC, 0, second ? more : thread->sc_selector, ROOT_SELECTOR, thread->ec_selector,
-                                     nova_qpd(1 + choose(3), 20 + choose(1000)), 0);
-        if (status != NOVA_SUCCESS && status != NOVA_BAD_CAP)
-            fail("create_sc ends with status %lu", status);
+        sc_create(second ? more : thread->sc_selector, thread, nova_qpd(1 + choose(3), 20 + choose(1000)));
         user_pause();
     }
     return 0;

@@ -8,11 +8,6 @@ enum { HANDLERS = 3, ROUNDS = 3 };
 
 static word pd, inner, handler[HANDLERS], portal[HANDLERS], semaphore, victim;
 static bool gone;
-static unsigned recalls, recalled;
-
-static unsigned anywhere(void) { return choose(boot_info.cpus); }
-
-static uint64_t soon(void) { return machine_time() + 1 + choose(3000); }
 
 /* ---- everybody does something of everything ---- */
 
@@ -69,7 +64,7 @@ static word destroyer(void)
 static void begin(void)
 {
     gone = false;
-    recalls = recalled = 0;
+    recalls_begin();
     victim = 0;
     semaphore = make_semaphore(ROOT_SELECTOR, 0, 0);
 }
@@ -146,29 +141,13 @@ static word recalled_service(void)
 }
 
 /* A recall comes before the thread runs again; threads that run all the time are recalled in time. */
-static word runner(void)
-{
-    while (recalls < 2 || recalled < recalls) {
-        if (chance(4))
-            busy();
-        user_pause();
-    }
-    return 0;
-}
+static word runner(void) { return recalled_often(busy); }
 
 static word recaller(void)
 {
-    const struct thread *thread = &threads[0];
-    for (unsigned i = 0; i < 2; i++) {
-        unsigned before = recalled;
-        word status = user_hypercall(NOVA_EC_CTRL, NOVA_EC_RECALL, thread->ec_selector, chance(2), 0, 0, 0);
-        if (status != NOVA_SUCCESS && status != NOVA_COM_TIM)
-            fail("recall ends with status %lu", status);
-        recall_await(&recalled, before);
-        recalls++;
-    }
-    recalls = recalled;
-    return 0;
+    for (unsigned i = 0; i < RECALLS; i++)
+        user_recall(&threads[0], chance(2), 1 << NOVA_SUCCESS | 1 << NOVA_COM_TIM);
+    return recalls_end();
 }
 
 static void recall_build(void)
@@ -189,11 +168,7 @@ static word sc_changer(void)
     struct thread *thread = &threads[0];
     for (unsigned i = 0; i < 2; i++) {
         user_destroy(thread->sc_selector);
-        word status = user_hypercall(NOVA_CREATE_SC, 0, thread->sc_selector, ROOT_SELECTOR, thread->ec_selector,
-                                     nova_qpd(1 + choose(3), 20 + choose(1000)), 0);
-        /* Root may just be starting it. */
-        if (status != NOVA_SUCCESS && status != NOVA_BAD_CAP)
-            fail("create_sc ends with status %lu", status);
+        sc_create(thread->sc_selector, thread, nova_qpd(1 + choose(3), 20 + choose(1000)));
         user_pause();
     }
     return 0;
@@ -224,9 +199,7 @@ static word ec_changer(void)
             fail("create_ec ends with status %lu", status);
         thread->ec = ec_of_selector(thread->ec_selector);
         thread->ended = false;
-        status = user_hypercall(NOVA_CREATE_SC, 0, thread->sc_selector, ROOT_SELECTOR, thread->ec_selector, nova_qpd(1, 1000), 0);
-        if (status != NOVA_SUCCESS && status != NOVA_BAD_CAP)
-            fail("create_sc ends with status %lu", status);
+        sc_create(thread->sc_selector, thread, nova_qpd(1, 1000));
         user_pause();
     }
     return 0;

@@ -10,12 +10,8 @@ enum { EXCEPTION = 3, NAME = 8, ROUNDS = 4, MOVERS = 2, NOWHERE = 0x7000 };
 static const uint8_t events[] = {EXCEPTION, NOVA_EVENT_RECALL};
 static word handler[CPUS_MAX], called[CPUS_MAX], portal[THREADS_MAX][CPUS_MAX][2];
 static word pd, semaphore, victim;
-static unsigned ups, taken, recalls, recalled;
+static unsigned ups, taken;
 static unsigned begun[THREADS_MAX]; /* moves */
-
-static unsigned anywhere(void) { return choose(boot_info.cpus); }
-
-static uint64_t soon(void) { return machine_time() + 1 + choose(3000); }
 
 static word object_crd(word selector) { return nova_crd(NOVA_CRD_OBJ, selector, 0, NOVA_PERM_ALL); }
 
@@ -116,15 +112,7 @@ static word mover(void)
 }
 
 /* A thread that is recalled all the time. */
-static word recalled_mover(void)
-{
-    while (recalls < 2 || recalled < recalls) {
-        if (chance(4))
-            mover();
-        user_pause();
-    }
-    return 0;
-}
+static word recalled_mover(void) { return recalled_often(mover); }
 
 static void expect(word status, unsigned good)
 {
@@ -136,15 +124,11 @@ enum { OK = 1 << NOVA_SUCCESS, TIM = 1 << NOVA_COM_TIM, PAR = 1 << NOVA_BAD_PAR,
 
 static word recaller(void)
 {
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < RECALLS; i++) {
         const struct thread *thread = &threads[choose(MOVERS)];
-        unsigned before = recalled;
-        expect(user_hypercall(NOVA_EC_CTRL, NOVA_EC_RECALL, thread->ec_selector, chance(2), 0, 0, 0), OK | TIM);
-        recall_await(&recalled, before);
-        recalls++;
+        user_recall(thread, chance(2), OK | TIM | (victim ? 1 << NOVA_BAD_CAP : 0));
     }
-    recalls = recalled;
-    return 0;
+    return recalls_end();
 }
 
 /* Everything that can be done with a thread's names. */
@@ -212,7 +196,8 @@ static word destroyer(void)
 
 static void begin(word where)
 {
-    ups = taken = recalls = recalled = 0;
+    ups = taken = 0;
+    recalls_begin();
     victim = 0;
     pd = where;
     semaphore = make_semaphore(ROOT_SELECTOR, 0, 0);

@@ -11,8 +11,6 @@ static word pd[2], semaphore;
 static unsigned revoked; /* rights that nobody but root has any more */
 static unsigned rounds;  /* how often root has delegated */
 
-static unsigned anywhere(void) { return choose(boot_info.cpus); }
-
 static const struct mmu *root_mmu(void) { return &CONTAINER(object_of(ROOT_SELECTOR), struct pd, object)->mmu; }
 
 /* ---- memory ---- */

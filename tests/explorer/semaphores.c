@@ -26,10 +26,6 @@ static void begin(void)
 
 static void inspect(void) { inspect_queue(semaphore); }
 
-static unsigned anywhere(void) { return choose(boot_info.cpus); }
-
-static uint64_t soon(void) { return machine_time() + 1 + choose(3000); }
-
 static void rest(void)
 {
     if (chance(2))
