@@ -14,7 +14,8 @@ static const uint8_t view_flag[MMU_VIEWS] = {[MMU_HOST] = MAPPING_HOST, [MMU_GUE
 
 void range_space_init(struct range_space *space, unsigned type, struct account *account, struct mmu *mmu, word *cpus)
 {
-    *space = (struct range_space){.space = {.type = (uint8_t)type, .account = account}, .mmu = mmu, .cpus = cpus};
+    *space =
+        (struct range_space){.space = {.type = (uint8_t)type, .account = account}, .empty = ~(word)0, .mmu = mmu, .cpus = cpus};
 }
 
 static struct range *range_of_node(struct treap *node) { return CONTAINER(node, struct range, tree); }
@@ -24,20 +25,9 @@ static bool range_before(const struct treap *a, const struct treap *b)
     return CONTAINER(a, const struct range, tree)->mapping.base < CONTAINER(b, const struct range, tree)->mapping.base;
 }
 
-struct range *range_next(struct range_space *space, word place)
+static __attribute__((noinline)) struct range *range_search(struct range_space *space, word place)
 {
-    struct range *best = space->found;
-    if (best && place - best->mapping.base < best->count)
-        return best;
-    best = space->entered;
-    if (best) {
-        if (place - best->mapping.base < best->count)
-            return best;
-        struct range *after = space->after;
-        if (place >= range_end(best) && (!after || place < range_end(after)))
-            return after;
-    }
-    best = 0;
+    struct range *best = 0;
     /* No two overlap: where they end is in the same order as where they begin. */
     for (struct treap *node = space->ranges; node;) {
         struct range *range = range_of_node(node);
@@ -52,11 +42,26 @@ struct range *range_next(struct range_space *space, word place)
     return best;
 }
 
+static inline bool range_has(const struct range *range, word place) { return range && place - range->mapping.base < range->count; }
+
+static inline struct range *next(struct range_space *space, word place)
+{
+    if (range_has(space->found, place))
+        return space->found;
+    if (range_has(space->entered, place))
+        return space->entered;
+    if (place >= space->empty && (!space->after || place < range_end(space->after)))
+        return space->after;
+    return range_search(space, place);
+}
+
+struct range *range_next(struct range_space *space, word place) { return next(space, place); }
+
 struct range *range_next_locked(struct range_space *space, word place)
 {
     for (;;) {
         spin_lock(&space->space.lock);
-        struct range *range = range_next(space, place);
+        struct range *range = next(space, place);
         uint8_t lock = range ? range->mapping.lock : 0;
         bool ready = !range || mapping_trylock(lock);
         spin_unlock(&space->space.lock);
@@ -160,8 +165,7 @@ static bool view_split(struct range_space *space, enum mmu_view view, word from,
 
 static inline bool view_protect(struct range_space *space, enum mmu_view view, word from, word end, unsigned rights)
 {
-    struct page_reserve none = {0, 0};
-    unsigned need = mmu_protect(space->mmu, view, from, end - from, rights, &none);
+    unsigned need = mmu_protect(space->mmu, view, from, end - from, rights, 0);
     return !need || view_split(space, view, from, end, rights, need);
 }
 
@@ -170,6 +174,7 @@ void range_enter(struct range_space *space, struct range *range, struct range *a
     const struct mapping *m = &range->mapping;
     treap_insert_by(&space->ranges, &range->tree, range_before);
     space->entered = range;
+    space->empty = range_end(range);
     space->after = after;
     if (!reserve)
         return;
@@ -184,7 +189,7 @@ void range_enter(struct range_space *space, struct range *range, struct range *a
             mmu_map(space->mmu, view, m->base, range->count, m->value, m->rights & 7, m->type, reserve);
 }
 
-bool range_protect(struct range_space *space, struct range *range, word from, word end, unsigned rights)
+bool range_protect_any(struct range_space *space, struct range *range, word from, word end, unsigned rights)
 {
     unsigned flags = range->mapping.flags;
     if (!is_memory(space)) {
@@ -206,8 +211,14 @@ void range_remove(struct range_space *space, struct range *range)
     (void)found;
     if (space->found == range)
         space->found = 0;
-    if (space->entered == range || space->after == range)
+    if (space->entered == range) {
         space->entered = 0;
+        /* It may have been cut meanwhile. */
+        if (space->empty == range_end(range))
+            space->empty = range->mapping.base;
+    }
+    if (space->after == range)
+        space->empty = ~(word)0;
     slab_free(space->space.account, range, sizeof *range);
 }
 
@@ -223,8 +234,6 @@ struct range *range_cut(struct range_space *space, struct range *range, word at)
     high->value = low->value + below;
     upper->count = range->count - below;
     range->count = below;
-    if (space->entered == range)
-        space->entered = 0;
     /* The next sibling: a walk that already knows its next mapping does not meet the new one. */
     mapping_link_behind(high, low);
     treap_insert_by(&space->ranges, &upper->tree, range_before);

@@ -15,8 +15,8 @@ struct range_space {
     struct space space;
     struct treap *ranges;
     struct range *found, *entered; /* the last ones, if they are still there: most questions come twice */
-    struct range
-        *after; /* the one behind the entered one, 0 = it is the last: the next question is often about what lies between */
+    struct range *after;           /* nothing lies from 'empty' on up to this one (0 = up to the end of the space) */
+    word empty; /* ~0 = not known. The next question is often about the place behind the last one, or about the same */
     struct mmu *mmu;
     word *cpus; /* set of CPUs that may hold translations of mmu; shared by the spaces of a PD */
 };
@@ -64,7 +64,14 @@ void range_enter(struct range_space *space, struct range *range, struct range *a
  * Takes [from, end) of a range out of the page tables or the bitmap, or leaves only 'rights' there. The caller flushes, whatever the result is. False = the pool
  * has no page for splitting a large page; some views may have changed then, repeating is harmless. Cannot fail for what was entered as one range.
  */
-bool range_protect(struct range_space *space, struct range *range, word from, word end, unsigned rights);
+bool range_protect_any(struct range_space *space, struct range *range, word from, word end, unsigned rights);
+static inline bool range_protect(struct range_space *space, struct range *range, word from, word end, unsigned rights)
+{
+    bool plain = space->space.type == NOVA_CRD_MEM &&
+                 (range->mapping.flags & (MAPPING_HOST | MAPPING_GUEST | MAPPING_DEVICE)) == MAPPING_HOST;
+    return (__builtin_expect(plain, 1) && !mmu_protect(space->mmu, MMU_HOST, from, end - from, rights & 7, 0)) ||
+           range_protect_any(space, range, from, end, rights);
+}
 
 /* Takes a range out of the space and frees its node; it is out of its tree. */
 void range_remove(struct range_space *space, struct range *range);

@@ -104,15 +104,20 @@ static __attribute__((noinline)) void flush_everywhere(struct cpu *cpu, const st
     }
 }
 
+static __attribute__((noinline)) void one_everywhere(struct cpu *cpu, struct range_space *space, word page, word count)
+{
+    struct stale_set set;
+    stale_init(&set);
+    stale_add(&set, space, page, count);
+    flush_everywhere(cpu, &set);
+}
+
 void shootdown_one(struct cpu *cpu, struct range_space *space, word page, word count)
 {
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* as in shootdown */
-    if (__builtin_expect(used_elsewhere(space, cpu->number), 0)) {
-        struct stale_set set;
-        stale_init(&set);
-        stale_add(&set, space, page, count);
-        flush_everywhere(cpu, &set);
-    } else if (cpu_set_has(space->cpus, cpu->number))
+    if (__builtin_expect(used_elsewhere(space, cpu->number), 0))
+        one_everywhere(cpu, space, page, count);
+    else if (cpu_set_has(space->cpus, cpu->number))
         mmu_flush(space->mmu, page, count);
 }
 

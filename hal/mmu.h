@@ -78,8 +78,8 @@ bool mmu_map_quickly(struct mmu *mmu, word page, word count, word frame, unsigne
 
 /*
  * Leaves of each mapping in the range only the given rights (0 = unmaps). Never adds rights. Empty places stay empty. Table pages stay until mmu_fini.
- * Large pages that reach across a border of the range are split, with table pages from the reserve. Returns 0 = done; otherwise nothing was changed, and
- * the result is how many pages the reserve has to hold.
+ * Large pages that reach across a border of the range are split, with table pages from the reserve (0 = there is none). Returns 0 = done; otherwise nothing
+ * was changed, and the result is how many pages the reserve has to hold.
  * The caller flushes the range (mmu_flush here, a shoot-down for other CPUs) before it relies on it.
  */
 unsigned mmu_protect(struct mmu *mmu, enum mmu_view view, word page, word count, unsigned rights, struct page_reserve *reserve);

@@ -211,7 +211,7 @@ unsigned mmu_protect(struct mmu *mmu, enum mmu_view view, word page, word count,
         return 0;
     struct walk w = {.first = page, .last = page + count - 1, .rights = rights, .reserve = reserve};
     walk(&w, phys_to_virt(mmu->root[view]), levels(view) - 1, 0);
-    if (w.split > reserve->count)
+    if (w.split > (reserve ? reserve->count : 0))
         return w.split;
     w.change = true;
     walk(&w, phys_to_virt(mmu->root[view]), levels(view) - 1, 0);

@@ -270,7 +270,7 @@ static __attribute__((noinline)) unsigned tables_protect(struct mmu *mmu, enum m
     entry = walk(mmu, view, page, &level);
     if (level > 1 || count > entry_rest(page, 2)) {
         unsigned need = split_need(mmu, view, page, count, rights);
-        if (need > reserve->count)
+        if (need > (reserve ? reserve->count : 0))
             return need;
     }
     while (count) {
