@@ -209,6 +209,15 @@ void test_msr(void);
 struct registers {
     nova_word ax, cx, dx, bx, sp, bp, si, di, r8, r9, r10, r11, r12, r13, r14, r15, flags;
 };
+#define REGISTERS_COMMON(X) X(ax) X(cx) X(dx) X(bx) X(bp) X(si) X(di)
+#ifdef __x86_64__
+#define REGISTERS(X) REGISTERS_COMMON(X) X(r8) X(r9) X(r10) X(r11) X(r12) X(r13) X(r14) X(r15)
+#else
+#define REGISTERS(X) REGISTERS_COMMON(X)
+#endif
+/* Something in each. */
+void registers_fill(struct registers *r, nova_word seed);
+
 nova_word probe_enter(void (*f)(nova_word), nova_word argument);
 extern nova_word probe_sp;
 void probe_return(void);

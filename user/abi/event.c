@@ -10,56 +10,26 @@ static struct registers sent, stored;
 static struct nova_state replied;
 static nova_word reply_mtd;
 
-static void fill(struct registers *r, nova_word seed)
-{
-    nova_word *words = (nova_word *)r;
-    for (unsigned i = 0; i < sizeof(*r) / sizeof(nova_word); i++)
-        words[i] = (nova_word)0x0101010101010101ull * (i + 1) ^ seed;
-    r->flags = FLAG_IF | FLAG_CF | 2;
-}
-
 /* Steps over the ud2; writes new values to all registers, of which the MTD lets some through. */
 static void resume(nova_word vector, struct nova_utcb *utcb)
 {
     (void)vector;
     utcb->state.ip += 2;
-    utcb->state.ax = replied.ax;
-    utcb->state.cx = replied.cx;
-    utcb->state.dx = replied.dx;
-    utcb->state.bx = replied.bx;
-    utcb->state.bp = replied.bp;
-    utcb->state.si = replied.si;
-    utcb->state.di = replied.di;
+#define REPLY(r) utcb->state.r = replied.r;
+    REGISTERS(REPLY)
     utcb->state.flags = replied.flags;
-#ifdef __x86_64__
-    utcb->state.r8 = replied.r8;
-    utcb->state.r9 = replied.r9;
-    utcb->state.r10 = replied.r10;
-    utcb->state.r11 = replied.r11;
-    utcb->state.r12 = replied.r12;
-    utcb->state.r13 = replied.r13;
-    utcb->state.r14 = replied.r14;
-    utcb->state.r15 = replied.r15;
-#endif
     utcb->state.mtd = reply_mtd;
 }
 
 static void raise_undefined(nova_word mtd, nova_word seed)
 {
-    fill(&sent, seed);
+    registers_fill(&sent, seed);
     stored = sent;
     reply_mtd = mtd;
     event_action = resume;
     undefined_registers(&stored);
     event_action = NULL;
 }
-
-#define REGISTERS_COMMON(X) X(ax) X(cx) X(dx) X(bx) X(bp) X(si) X(di)
-#ifdef __x86_64__
-#define REGISTERS(X) REGISTERS_COMMON(X) X(r8) X(r9) X(r10) X(r11) X(r12) X(r13) X(r14) X(r15)
-#else
-#define REGISTERS(X) REGISTERS_COMMON(X)
-#endif
 
 static void test_delivered(void)
 {
@@ -84,7 +54,7 @@ static void test_reply(void)
 {
     struct registers fresh;
 
-    fill(&fresh, 0x7777);
+    registers_fill(&fresh, 0x7777);
 #define SET_REPLIED(r) replied.r = fresh.r;
     REGISTERS(SET_REPLIED)
     replied.flags = FLAG_DF | FLAGS_IOPL | 2; /* IF off, IOPL 3 */

@@ -72,6 +72,14 @@ void await(const volatile nova_word *word, nova_word value)
         sleep_ms(1);
 }
 
+void registers_fill(struct registers *r, nova_word seed)
+{
+    nova_word *words = (nova_word *)r;
+    for (unsigned i = 0; i < sizeof(*r) / sizeof(nova_word); i++)
+        words[i] = (nova_word)0x0101010101010101ull * (i + 1) ^ seed;
+    r->flags = FLAG_IF | FLAG_CF | 2;
+}
+
 void spin(void *spinner)
 {
     struct spinner *s = spinner;

@@ -24,17 +24,7 @@ traps_init16:
     ret
 
     .text
-    .globl trap_stubs
-    .balign 16
-trap_stubs:
-    .set vector, 0
-    .rept 96
-    .balign 16
-    pushl $0
-    pushl $vector
-    jmp trap_common
-    .set vector, vector + 1
-    .endr
+#include "trap_stubs.h"
 
 trap_common:
     pushal

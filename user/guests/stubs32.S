@@ -22,19 +22,7 @@ _start:
     jmp 2b
 
     .text
-    .globl trap_stubs
-    .balign 16
-trap_stubs:
-    .set vector, 0
-    .rept 96
-    .balign 16
-    .if vector != 8 && vector != 10 && vector != 11 && vector != 12 && vector != 13 && vector != 14 && vector != 17
-    push $0
-    .endif
-    push $vector
-    jmp trap_common
-    .set vector, vector + 1
-    .endr
+#include "trap_stubs.h"
 
 trap_common:
     pusha
