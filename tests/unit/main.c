@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Runs the unit tests: unit [WORD...] those whose names contain a word, unit --list the names, unit --here NAME one in this process (for a debugger).
+ * Runs the tests of a program, unit or platform: PROGRAM [WORD...] those whose names contain a word, PROGRAM --list the names, PROGRAM --here NAME one in this process (for a
+ * debugger). What the two have different is in unit_begin and unit_log.
  */
 #define _GNU_SOURCE
 #include "unit.h"
-
-#include "hosted.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -28,7 +27,7 @@ void unit_register(struct unit_test *test)
 
 static void show_log(void)
 {
-    const char *log = machine_log(), *at = log + strlen(log);
+    const char *log = unit_log(), *at = log + strlen(log);
     for (int lines = 0; at > log && lines <= LOG_LINES; at--)
         lines += at[-1] == '\n';
     fprintf(stderr, "kernel log:\n%s", at > log ? at + 2 : log);
@@ -54,11 +53,11 @@ void unit_check_text(const char *file, int line, const char *what, const char *l
 
 void unit_check_log(const char *file, int line, const char *text)
 {
-    if (!strstr(machine_log(), text))
+    if (!strstr(unit_log(), text))
         unit_fail(file, line, "the log does not say \"%s\"", text);
 }
 
-static void unexpected_stop(void)
+_Noreturn void unit_stopped(void)
 {
     fprintf(stderr, "the machine stopped\n");
     show_log();
@@ -67,7 +66,7 @@ static void unexpected_stop(void)
 
 static void run_here(const struct unit_test *test)
 {
-    machine_stop_hook = unexpected_stop;
+    unit_begin();
     test->function();
 }
 
@@ -128,7 +127,7 @@ int main(int count, char **arguments)
         }
         FILE *output = tmpfile();
         bool good = output && run(test, output);
-        printf("%s %s\n", good ? "ok" : "not ok", test->name);
+        printf("%s %s%s\n", good ? "ok" : "not ok", unit_prefix, test->name);
         if (!good && output) {
             show(output);
             printf("#   again: %s %s\n", arguments[0], test->name);
@@ -139,6 +138,6 @@ int main(int count, char **arguments)
         failed += !good;
     }
     if (!list && !here)
-        printf("unit: %u passed, %u failed\n", passed, failed);
+        printf("# %u passed, %u failed\n", passed, failed);
     return failed || (!list && !here && !passed);
 }

@@ -6,7 +6,7 @@
 #   make ARCH=hosted fuzz SECONDS=60     runs each fuzzer for that long (needs clang)
 
 PLATFORM_SOURCES := $(call find,platform/*.c) core/lib/log.c core/lib/bits.c
-PLATFORM_TESTS   := $(call find,tests/unit/platform_*.c)
+PLATFORM_TESTS   := tests/unit/main.c $(call find,tests/unit/platform_*.c)
 PLATFORM_MACHINE := tests/unit/platform_machine.c
 PLATFORM_LOG     := -Dconsole_write=test_console_write
 PLATFORM_OBJECTS := $(patsubst %.c,$(OUT)/platform/%.o,$(PLATFORM_SOURCES) $(PLATFORM_TESTS))

@@ -47,4 +47,13 @@ void unit_check_text(const char *file, int line, const char *what, const char *l
 #define CHECK_LOG(text) unit_check_log(__FILE__, __LINE__, text)
 void unit_check_log(const char *file, int line, const char *text);
 
+/* ---- of each program (setup.c, platform_setup.c), for main.c ---- */
+
+extern const char unit_prefix[]; /* of the names that are printed */
+void unit_begin(void);           /* in the process of each test, before it */
+const char *unit_log(void);
+
+/* The machine has stopped, which no test expects. */
+_Noreturn void unit_stopped(void);
+
 #endif
