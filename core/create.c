@@ -48,7 +48,7 @@ static unsigned pd_make(struct cpu *cpu, struct pd *parent, word quota, struct p
     return NOVA_SUCCESS;
 }
 
-unsigned hypercall_create_pd(struct cpu *cpu, struct ec *ec, word *arg)
+__attribute__((cold)) unsigned hypercall_create_pd(struct cpu *cpu, struct ec *ec, word *arg)
 {
     word selector = arg_selector(arg), result, window = nova_crd(NOVA_CRD_OBJ, 0, 31, NOVA_PERM_ALL);
     struct capability cap = object_space_lookup(&ec->pd->spaces.objects, arg[1]);
@@ -59,7 +59,8 @@ unsigned hypercall_create_pd(struct cpu *cpu, struct ec *ec, word *arg)
     else if (!pd)
         status = pd_make(cpu, CONTAINER(cap.object, struct pd, object), arg[3], &pd);
     if (status == NOVA_SUCCESS && nova_crd_type(arg[2]) == NOVA_CRD_OBJ) {
-        struct transfer_order order = {&ec->pd->spaces, &pd->spaces, arg[2], 0, window, ec->moved.at, &budget, &ec->cursor};
+        struct transfer_order order = {&ec->pd->spaces, &pd->spaces, arg[2], 0,     window, ec->moved.at,
+                                       &budget,         &ec->cursor, 0,      false, 0};
         status = space_delegate(&order, &result);
         ec->moved.at = order.at;
         ec->making = pd;
@@ -75,7 +76,7 @@ unsigned hypercall_create_pd(struct cpu *cpu, struct ec *ec, word *arg)
     return status;
 }
 
-unsigned hypercall_create_ec(struct cpu *cpu, struct ec *ec, word *arg)
+__attribute__((cold)) unsigned hypercall_create_ec(struct cpu *cpu, struct ec *ec, word *arg)
 {
     word selector = arg_selector(arg), utcb_page = arg[2] >> PAGE_BITS;
     struct pd *pd = FIND(pd, ec, arg[1], NOVA_PD_CREATE_EC);
@@ -126,7 +127,7 @@ static enum settle sc_unnamed(struct cpu *cpu, struct object *object)
 
 const struct object_type sc_type = {{sc_free}, NOVA_SC, 1, sc_unnamed}, sc_moved_type = {{sc_free}, NOVA_SC, 1, sc_unnamed};
 
-unsigned hypercall_create_sc(struct cpu *cpu, struct ec *ec, word *arg)
+__attribute__((cold)) unsigned hypercall_create_sc(struct cpu *cpu, struct ec *ec, word *arg)
 {
     word selector = arg_selector(arg), quantum = arg[3] >> 12;
     unsigned priority = arg[3] & 0xff;

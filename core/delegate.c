@@ -4,19 +4,9 @@
  * receiver's space gets the child. Occupied places are skipped, page by page.
  */
 #include "core/lib/bits.h"
-#include "core/spaces.h"
-
-/* The part of the receiver's space that is concerned. source, target: first units; count units; mask: permissions of item and window. */
-struct piece {
-    word source, target, count;
-    unsigned mask;
-    uint8_t flags;
-    uint8_t type; /* enum memory_type, for memory from the kernel */
-};
+#include "core/fill.h"
 
 typeof(kernel_object) kernel_object;
-
-static const word host_pages = NOVA_USER_LIMIT >> PAGE_BITS;
 
 /* Decides what goes where: abi.md section 3, Delegate. False = nothing in common. */
 static inline bool piece_decode(const struct transfer_order *order, struct piece *piece, word *result)
@@ -43,97 +33,11 @@ static inline bool piece_decode(const struct transfer_order *order, struct piece
     piece->target = to.first;
     piece->mask = mask;
     piece->flags = piece->type = 0;
+    piece->last = order->last;
     /* The sender's range may be cut at the end of its space, the receiver's must not be left either. */
     piece->count = word_min(from.last - from.first, space_limit(type) - to.first) + 1;
     *result = nova_crd(type, to.first, common, mask);
     return true;
-}
-
-/*
- * Enters *count units of the receiver's space from 'at' on, which is empty there and on one side of the user limit, or as many as go in one piece, if not the
- * whole is asked for. Under tree and space lock. 0 = out of memory; else 1 + number of new tables.
- */
-static inline unsigned range_add(struct range_space *to, bool memory, word at, word *count, bool whole, struct range *after,
-                                 const struct mapping *template, word value, uint8_t flags)
-{
-    struct page_reserve reserve = {0, 0};
-    struct range *range = slab_take(to->space.account, slab_class(sizeof *range), false);
-    if (!range)
-        return 0;
-    bool mapped =
-        memory && flags == MAPPING_HOST && mmu_map_quickly(to->mmu, at, *count, value, template->rights & 7, template->type);
-    if (!mapped) {
-        if (memory && *count > 1 && !whole)
-            *count = mmu_piece(at, *count, value);
-        if (!range_prepare(to, at, *count, value, flags, &reserve)) {
-            slab_free(to->space.account, range, sizeof *range);
-            return 0;
-        }
-    }
-    unsigned tables = reserve.count;
-    struct mapping *m = &range->mapping;
-    m->value = value;
-    m->space = &to->space;
-    m->base = at;
-    m->rights = template->rights;
-    m->flags = flags;
-    m->lock = template->lock;
-    m->type = template->type;
-    range->count = *count;
-    mapping_link(m, template->parent);
-    range_enter(to, range, after, mapped ? 0 : &reserve);
-    if (__builtin_expect(reserve.count, 0))
-        range_unprepare(to, &reserve);
-    return 1 + tables;
-}
-
-static inline void spend(unsigned *budget, word steps) { *budget -= steps < *budget ? (unsigned)steps : *budget; }
-
-/* Steps of the budget: for a place that is passed, for a mapping, for a table that it needs. A page takes one. */
-enum { PASS_COST = 20, MAPPING_COST = 40, TABLE_COST = 48 };
-
-/*
- * Enters the piece wherever the receiver's space is empty, as template says (parent, rights, lock, type; value: of its first unit). Under the tree lock. *done:
- * how many units of the piece it has passed.
- */
-static unsigned range_fill(const struct transfer_order *order, struct range_space *to, const struct piece *piece,
-                           const struct mapping *template, word *done)
-{
-    word at = piece->target, end = at + piece->count;
-    bool memory = to->space.type == NOVA_CRD_MEM;
-    unsigned status = NOVA_SUCCESS, budget = *order->budget;
-    spin_lock(&to->space.lock);
-    while (at < end) {
-        if (!budget) {
-            status = TRANSFER_AGAIN;
-            break;
-        }
-        struct range *next = range_next(to, at);
-        word stop = next && next->mapping.base < end ? next->mapping.base : end;
-        if (stop <= at) {
-            spend(&budget, PASS_COST);
-            at = range_end(next);
-            continue;
-        }
-        uint8_t flags = piece->flags;
-        word value = template->value + (at - piece->target);
-        if (memory && at < host_pages)
-            stop = word_min(stop, host_pages);
-        if (!memory || at < host_pages)
-            flags |= MAPPING_HOST;
-        word count = stop - at;
-        unsigned tables = range_add(to, memory, at, &count, false, next, template, value, flags);
-        if (!tables) {
-            status = NOVA_QUO_OOM;
-            break;
-        }
-        spend(&budget, MAPPING_COST + (memory ? count : 0) + tables * TABLE_COST);
-        at += count;
-    }
-    spin_unlock(&to->space.lock);
-    *order->budget = budget;
-    *done = at < end ? at - piece->target : piece->count;
-    return status;
 }
 
 /* What most delegations are: one page from one PD's memory to another's. */
@@ -158,8 +62,12 @@ static inline unsigned page_delegate(const struct transfer_order *order, word ta
             unsigned tables = range_add(to, true, target, &count, true, next, &template, parent->value + (source - parent->base),
                                         target < host_pages ? flags | MAPPING_HOST : flags);
             status = tables ? NOVA_SUCCESS : NOVA_QUO_OOM;
-            spend(order->budget, MAPPING_COST + tables * TABLE_COST);
-        }
+            steps_spend(order->budget, MAPPING_COST + tables * TABLE_COST);
+            next = 0;
+        } else
+            steps_spend(order->budget, PASS_COST);
+        if (order->attempt && status == NOVA_SUCCESS)
+            attempt_pass(order->attempt, !next, order->last, next ? &next->mapping : &to->entered->mapping, parent, parent->lock);
         spin_unlock(&to->space.lock);
     }
     mapping_unlock(parent->lock);
@@ -185,7 +93,13 @@ static unsigned ranges_delegate(struct transfer_order *order, struct range_space
             status = TRANSFER_AGAIN;
         else if (at < end && rights && !(parent->flags & MAPPING_FIXED)) {
             word stop = word_min(range_end(range), end), done;
-            struct piece part = {at, whole->target + (at - whole->source), stop - at, whole->mask, whole->flags, parent->type};
+            struct piece part = {at,
+                                 whole->target + (at - whole->source),
+                                 stop - at,
+                                 whole->mask,
+                                 whole->flags,
+                                 parent->type,
+                                 whole->last && stop == end};
             struct mapping template;
             template.value = parent->value + (at - parent->base);
             template.parent = parent;
@@ -195,7 +109,7 @@ static unsigned ranges_delegate(struct transfer_order *order, struct range_space
             status = range_fill(order, to, &part, &template, &done);
             at += done;
         } else {
-            spend(order->budget, PASS_COST);
+            steps_spend(order->budget, PASS_COST);
             at = range_end(range);
         }
         mapping_unlock(lock);
@@ -227,10 +141,16 @@ static unsigned ranges_from_kernel(struct transfer_order *order, struct range_sp
     while (at < end && status == NOVA_SUCCESS) {
         bool hidden = false;
         word stop = memory ? memory_part(at, end, &hidden) : end;
-        struct piece part = {at, whole->target + (at - whole->source), stop - at, whole->mask, whole->flags, whole->type};
+        struct piece part = {at,
+                             whole->target + (at - whole->source),
+                             stop - at,
+                             whole->mask,
+                             whole->flags,
+                             whole->type,
+                             whole->last && stop == end};
         word done = part.count;
         if (!hidden && whole->mask & 7) {
-            uint8_t lock = mapping_lock_choose(&to->space, part.target);
+            uint8_t lock = mapping_lock_choose(&to->space, whole->target); /* the same one when it is confirmed */
             mapping_lock(lock);
             struct mapping template = {.value = at, .rights = whole->mask & 7, .lock = lock, .type = whole->type};
             status = range_fill(order, to, &part, &template, &done);
@@ -240,25 +160,6 @@ static unsigned ranges_from_kernel(struct transfer_order *order, struct range_sp
     }
     order->at = at - whole->source;
     return status;
-}
-
-static unsigned object_fill(const struct transfer_order *order, struct object_space *to, word selector, struct object *object,
-                            unsigned permissions, struct mapping *parent, uint8_t lock)
-{
-    bool enough = true;
-    if (!permissions)
-        return NOVA_SUCCESS;
-    spend(order->budget, MAPPING_COST);
-    spin_lock(&to->space.lock);
-    struct mapping *slot = object_space_slot(to, selector);
-    if (!slot && (enough = object_space_grow(to, selector))) {
-        spend(order->budget, 2 * TABLE_COST);
-        slot = object_space_slot(to, selector);
-    }
-    if (enough && !slot->value)
-        slot_fill(to, slot, selector, object, permissions, parent, lock);
-    spin_unlock(&to->space.lock);
-    return enough ? NOVA_SUCCESS : NOVA_QUO_OOM;
 }
 
 static unsigned objects_delegate(struct transfer_order *order, struct object_space *from, struct object_space *to,
@@ -319,6 +220,10 @@ static __attribute__((noinline)) unsigned any_delegate(struct transfer_order *or
     struct piece piece;
     if (!piece_decode(order, &piece, result))
         return NOVA_SUCCESS;
+    if (__builtin_expect(order->target != 0, 0)) {
+        *order->target = (struct extent){piece.target, piece.target + piece.count - 1};
+        return NOVA_SUCCESS;
+    }
     piece.flags = order_flags(order);
     if (!order->from && order->control & NOVA_ITEM_WRITE_COMBINE)
         piece.type = MEMORY_WRITE_COMBINE;
@@ -334,6 +239,16 @@ static __attribute__((noinline)) unsigned any_delegate(struct transfer_order *or
     }
 }
 
+bool delegate_target(struct transfer_order *order, struct extent *target)
+{
+    word result;
+    *target = (struct extent){1, 0};
+    order->target = target;
+    any_delegate(order, &result);
+    order->target = 0;
+    return target->first <= target->last;
+}
+
 unsigned space_delegate(struct transfer_order *order, word *result)
 {
     word crd = order->crd, window = order->window;
@@ -345,22 +260,4 @@ unsigned space_delegate(struct transfer_order *order, word *result)
     word target = (nova_crd_base(window) & ~inside) | (order->control >> 12 & inside);
     *result = nova_crd(NOVA_CRD_MEM, target, 0, mask);
     return page_delegate(order, target, mask, order_flags(order));
-}
-
-enum nova_status space_give_memory(struct spaces *spaces, word page, word count, word frame, unsigned rights, unsigned flags)
-{
-    struct range_space *space = &spaces->memory;
-    uint8_t lock = mapping_lock_choose(&space->space, page);
-    struct mapping template = {.rights = (uint8_t)rights, .lock = lock};
-    enum nova_status status = NOVA_BAD_PAR;
-    mapping_lock(lock);
-    spin_lock(&space->space.lock);
-    struct range *there = range_next(space, page);
-    if (!there || there->mapping.base >= page + count)
-        status = range_add(space, true, page, &count, true, there, &template, frame, (uint8_t)(flags | MAPPING_HOST))
-                     ? NOVA_SUCCESS
-                     : NOVA_QUO_OOM;
-    spin_unlock(&space->space.lock);
-    mapping_unlock(lock);
-    return status;
 }

@@ -25,7 +25,7 @@ static inline unsigned message_copy(struct ec *from, struct ec *to, struct ec *h
     word items = __atomic_load_n(&from->utcb->items, __ATOMIC_RELAXED);
     unsigned untyped = items_untyped(items), typed = items_typed(items);
     memcpy(to->utcb->mr, from->utcb->mr, untyped * sizeof(word));
-    if (__builtin_expect(typed, 0)) {
+    if (__builtin_expect(typed || transfer_begun(&handler->moved), 0)) {
         unsigned status = message_copy_items(from, to, handler, typed);
         if (status != NOVA_SUCCESS)
             return status;

@@ -252,6 +252,7 @@ void slot_change(struct cpu *cpu, struct mapping *slot, struct object *object, u
         object_name(object);
     else
         page_slots(slot)->type--;
+    slot->flags = 0;
     __atomic_store_n(&slot->value, object ? (word)object | permissions : 0, __ATOMIC_RELEASE);
     object_unname(cpu, before);
 }
@@ -260,6 +261,7 @@ bool slot_clear(struct cpu *cpu, struct mapping *slot)
 {
     struct object *object = slot_capability(slot).object;
     __atomic_store_n(&slot->value, 0, __ATOMIC_RELEASE);
+    slot->flags = 0;
     struct mapping *first = page_slots(slot);
     bool empty = !--first->type && table_emptied(cpu, CONTAINER(slot->space, struct object_space, space), first, slot->base);
     object_unname(cpu, object);

@@ -106,7 +106,7 @@ static unsigned misc_delegate(struct cpu *cpu, struct ec *ec, word *arg)
         transfer_end(&ec->moved, &ec->cursor); /* they may have gone between two steps */
         return NOVA_BAD_CAP;
     }
-    struct transfer transfer = {&from->spaces, &to->spaces, from->root, ec->utcb, 0, arg[1], arg[1], &ec->moved, &ec->cursor};
+    struct transfer transfer = {&from->spaces, &to->spaces, from->root, ec->utcb, 0, arg[1], arg[1], &ec->moved, &ec->cursor, 0};
     unsigned status = transfer_items(&transfer, items_typed(__atomic_load_n(&ec->utcb->items, __ATOMIC_RELAXED)));
     return status == TRANSFER_AGAIN ? hypercall_again(cpu, ec) : status;
 }

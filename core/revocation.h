@@ -9,12 +9,11 @@
 #include "core/shootdown.h"
 #include "core/spaces.h"
 
-/* What happens to the mappings below one that is in the range. */
-
 struct revocation {
     struct cpu *cpu;
-    unsigned permissions; /* 0: ranges are cut only, for keep */
-    bool self, keep;
+    unsigned permissions;        /* 0: ranges are cut only, for keep */
+    bool self, keep, undo;       /* undo: only what is fresh and comes ... */
+    const struct spaces *sender; /* ... from here; 0 = from the kernel */
     struct mapping *cursor;
     const struct mapping *spared; /* a slot without children that stays */
     word from, end;               /* values (frames, ports): the same for all that derives from one mapping */
@@ -24,10 +23,10 @@ struct revocation {
 };
 
 /*
- * What one call may do, in steps of about 25 instructions: the cost of looking at a mapping, of changing one, of a table of slots that goes. A page of a
+ * What one call may do, in steps of about 25 instructions: the cost of looking at a mapping, of finding a range in its space, of changing a mapping, of a table of slots that goes. A page of a
  * range costs two. All together some way below the bound of design.md.
  */
-enum { REVOKE_BUDGET = 512, LOOK_COST = 2, CHANGE_COST = 28, TABLE_COST = 250 };
+enum { REVOKE_BUDGET = 512, LOOK_COST = 2, FIND_COST = 12, CHANGE_COST = 28, TABLE_COST = 250 };
 
 static inline void spend(struct revocation *revocation, word steps)
 {

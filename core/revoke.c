@@ -28,6 +28,14 @@ static bool range_drop(struct revocation *revocation, struct range *range)
     return done;
 }
 
+/* An undo is about what is fresh and comes from the sender, and about nothing else. */
+static __attribute__((noinline, cold)) bool undo_concerns(const struct revocation *revocation, const struct mapping *m)
+{
+    const struct mapping *parent = range_parent(m, m->value);
+    word space = parent ? (word)parent->space : 0;
+    return m->flags & MAPPING_FRESH && space - (word)revocation->sender < sizeof *revocation->sender;
+}
+
 /* One range of the space with the lock of its tree; true = done with it. */
 static bool one_range(struct revocation *revocation, struct range *range)
 {
@@ -35,6 +43,8 @@ static bool one_range(struct revocation *revocation, struct range *range)
     struct mapping *parts = revocation->cursor->parent;
     if ((parts && !settled(revocation, parts)) || !settled(revocation, &range->mapping))
         return false;
+    if (__builtin_expect(revocation->undo, 0) && !undo_concerns(revocation, &range->mapping))
+        return true;
     if (revocation->keep)
         return range_drop(revocation, range);
     if (!tree_revoke(revocation, &range->mapping))
@@ -64,7 +74,7 @@ static word ranges_revoke(struct revocation *revocation, struct range_space *spa
         uint8_t lock = top->lock;
         if (cursor_elsewhere(revocation, lock))
             continue;
-        spend(revocation, 1);
+        spend(revocation, FIND_COST);
         if (at < top->base)
             at = top->base;
         bool done = true;
@@ -84,11 +94,15 @@ static word ranges_revoke(struct revocation *revocation, struct range_space *spa
 /* One capability with the lock of its tree; true = done with it. */
 static bool one_slot(struct revocation *revocation, struct mapping *slot)
 {
+    if (__builtin_expect(revocation->undo, 0) && !undo_concerns(revocation, slot))
+        return true;
     if (!revocation->keep) {
         if (!tree_revoke(revocation, slot))
             return false;
         if (revocation->self)
             slot_revoke(revocation, slot);
+        else
+            spend(revocation, 2 * LOOK_COST);
         return true;
     }
     spend(revocation, CHANGE_COST);
@@ -147,7 +161,7 @@ static void revocation_init(struct revocation *revocation, struct cpu *cpu, unsi
     revocation->cpu = cpu;
     revocation->permissions = permissions;
     revocation->self = true;
-    revocation->keep = revocation->no_memory = false;
+    revocation->keep = revocation->undo = revocation->no_memory = false;
     revocation->cursor = cursor;
     revocation->spared = 0;
     revocation->budget = REVOKE_BUDGET;
@@ -197,18 +211,38 @@ enum revoke_result space_revoke(struct cpu *cpu, struct spaces *spaces, word crd
     return revocation.no_memory ? REVOKE_NO_MEMORY : done ? REVOKE_DONE : REVOKE_AGAIN;
 }
 
+/* The same where it need not be fast. */
+static __attribute__((noinline, cold)) bool step_slowly(struct revocation *revocation, struct spaces *spaces, unsigned type,
+                                                        word *at, word last)
+{
+    return step(revocation, spaces, type, at, last);
+}
+
 /* Goes on at *at; starts anew when it has come to the end. */
 bool space_empty(struct cpu *cpu, struct spaces *spaces, enum nova_crd_type type, word *progress, struct mapping *cursor)
 {
     struct revocation all;
     revocation_init(&all, cpu, NOVA_PERM_ALL, cursor);
-    bool done = step(&all, spaces, type, progress, space_limit(type));
+    bool done = step_slowly(&all, spaces, type, progress, space_limit(type));
     if (!done)
         return false;
     if (cursor_parked(cursor))
         cursor_drop(cursor);
     *progress = 0;
     return true;
+}
+
+__attribute__((cold)) bool space_undo(struct cpu *cpu, struct spaces *to, const struct spaces *from, unsigned type,
+                                      struct extent target, word *at, struct mapping *cursor)
+{
+    struct revocation fresh;
+    revocation_init(&fresh, cpu, NOVA_PERM_ALL, cursor);
+    fresh.undo = true;
+    fresh.sender = from;
+    bool done = step_slowly(&fresh, to, type, at, target.last);
+    if (fresh.no_memory) /* the sender has changed the item meanwhile, so that something would have to be cut */
+        ++*at;
+    return done;
 }
 
 /* Locks the tree of the capability at selector if that names the object; 0 = it does not. */

@@ -23,9 +23,23 @@ struct transfer_order {
     struct spaces *from; /* 0 = the kernel */
     struct spaces *to;
     word crd, control, window;
-    word at;                /* units of the sender's range that are done */
-    unsigned *budget;       /* 0 = nothing more now */
-    struct mapping *cursor; /* keeps the place in a derivation tree; dropped by who gives the transfer up */
+    word at;                 /* units of the sender's range that are done */
+    unsigned *budget;        /* 0 = nothing more now */
+    struct mapping *cursor;  /* keeps the place in a derivation tree; dropped by who gives the transfer up */
+    struct attempt *attempt; /* of a message that goes through as a whole or not at all; 0 = what is done stays */
+    bool last;               /* nothing of that message comes behind this item */
+    struct extent *target;   /* not 0: it gets the units of the receiver's space that are concerned, and nothing is delegated */
+};
+
+/*
+ * A message that goes through as a whole or not at all. What it makes is fresh (MAPPING_FRESH) until the whole has been done; then the same is gone through once more
+ * and confirmed. If the account runs short, what is fresh is taken back. Two messages of one sender to the same places may take each other's for their own: what
+ * the one took back, the other one makes again when it confirms.
+ */
+enum attempt_phase { ATTEMPT_MAKE, ATTEMPT_CONFIRM, ATTEMPT_UNDO };
+struct attempt {
+    uint8_t phase; /* enum attempt_phase */
+    bool fresh;    /* it has made something that is to be confirmed */
 };
 enum { TRANSFER_BUDGET = 512 };
 
@@ -37,6 +51,16 @@ enum { TRANSFER_AGAIN = 0x200 };
  * have been delegated; repeating skips it. TRANSFER_AGAIN.
  */
 unsigned space_delegate(struct transfer_order *order, word *result);
+
+/* Where in the receiver's space an item of an attempt may have made something; false = nowhere. */
+bool delegate_target(struct transfer_order *order, struct extent *target);
+
+/*
+ * A bounded step of taking back what is fresh in a part of the space with this type of 'to', comes from the space of 'from' (0 = the kernel), and all that derives from
+ * it. *at, at first the beginning, says where to go on; true = the end is reached.
+ */
+bool space_undo(struct cpu *cpu, struct spaces *to, const struct spaces *from, unsigned type, struct extent target, word *at,
+                struct mapping *cursor);
 
 /* Translates: *result is the receiver's name for what the sender holds, 0 = nothing found. NOVA_SUCCESS, TRANSFER_AGAIN. */
 unsigned space_translate(struct transfer_order *order, word *result);

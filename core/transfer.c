@@ -4,17 +4,18 @@
  */
 #include "core/transfer.h"
 
-/* Steps of the budget that an item takes beside what it moves. */
-enum { ITEM_COST = 8 };
-
 unsigned transfer_items(const struct transfer *transfer, unsigned count)
 {
     struct transfer_place *place = transfer->place;
     unsigned budget = TRANSFER_BUDGET;
     struct transfer_order order;
+    if (__builtin_expect(place->attempt.phase != ATTEMPT_MAKE, 0))
+        return attempt_finish(transfer, count, budget);
     order.to = transfer->to;
     order.budget = &budget;
     order.cursor = transfer->cursor;
+    order.attempt = transfer->cpu ? &place->attempt : 0;
+    order.target = 0;
     for (word i = place->item; i < count; i++) {
         volatile struct nova_item *item = nova_item(transfer->source, i);
         word crd = item->crd, control = item->control, result = 0;
@@ -24,20 +25,21 @@ unsigned transfer_items(const struct transfer *transfer, unsigned count)
         order.control = control;
         order.window = transfer->translate_window;
         order.at = place->at;
+        order.last = i + 1 == count;
         place->item = i;
         if (status == NOVA_SUCCESS && (kind == NOVA_ITEM_TRANSLATE || kind == NOVA_ITEM_EITHER))
             status = space_translate(&order, &result);
         if (status == NOVA_SUCCESS && (kind == NOVA_ITEM_DELEGATE || (kind == NOVA_ITEM_EITHER && !result))) {
-            order.window = transfer->delegate_window;
-            if (control & NOVA_ITEM_KERNEL && transfer->from_root)
-                order.from = 0;
-            status = space_delegate(&order, &result);
+            status = item_delegate(transfer, &order, &result);
             control |= NOVA_ITEM_DELEGATE;
         }
         if (__builtin_expect(status != NOVA_SUCCESS, 0)) {
             place->at = order.at;
-            if (status != TRANSFER_AGAIN)
-                transfer_end(place, transfer->cursor);
+            if (status == TRANSFER_AGAIN)
+                return status;
+            if (place->attempt.fresh)
+                return attempt_undo(transfer, i + 1);
+            transfer_end(place, transfer->cursor);
             return status;
         }
         place->at = 0;
@@ -48,6 +50,12 @@ unsigned transfer_items(const struct transfer *transfer, unsigned count)
             out->control = control & (PAGE_SIZE - 1);
         }
     }
-    transfer_end(place, transfer->cursor);
+    place->item = place->at = 0; /* the count may have become smaller meanwhile */
+    if (__builtin_expect(place->attempt.fresh, 0)) {
+        place->attempt.phase = ATTEMPT_CONFIRM;
+        return attempt_finish(transfer, count, budget);
+    }
+    if (__builtin_expect(cursor_parked(transfer->cursor), 0))
+        cursor_drop(transfer->cursor);
     return NOVA_SUCCESS;
 }

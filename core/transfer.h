@@ -5,38 +5,13 @@
 #ifndef CORE_TRANSFER_H
 #define CORE_TRANSFER_H
 
-#include "core/spaces.h"
-#include <nova/utcb.h>
-
-struct transfer_place {
-    word item, at; /* at: units of this item that are done */
-};
-
-struct transfer {
-    struct spaces *from, *to;
-    bool from_root;                /* the sender may take from the kernel (control bit 11) */
-    struct nova_utcb *source;      /* items are read here, once each */
-    struct nova_utcb *destination; /* and results written here; 0 = nowhere */
-    word translate_window, delegate_window;
-    struct transfer_place *place; /* all zero at the beginning; where to go on, if it comes back with TRANSFER_AGAIN */
-    struct mapping *cursor;       /* see struct transfer_order */
-};
+#include "core/attempt.h"
 
 /*
  * A bounded part of count items, at most half of NOVA_UTCB_WORDS. TRANSFER_AGAIN: call again, between windows; as long as that goes on, nobody else may write to
- * the destination. NOVA_QUO_OOM = the receiver's account is exhausted; the items before may have gone through.
+ * the destination. NOVA_QUO_OOM = the receiver's account is exhausted.
  */
 unsigned transfer_items(const struct transfer *transfer, unsigned count);
-
-static inline bool transfer_begun(const struct transfer_place *place) { return place->item | place->at; }
-
-/* A transfer is over or given up. */
-static inline void transfer_end(struct transfer_place *place, struct mapping *cursor)
-{
-    place->item = place->at = 0;
-    if (__builtin_expect(cursor_parked(cursor), 0))
-        cursor_drop(cursor);
-}
 
 /* The numbers of untyped words and typed items that the kernel honours in an items word. */
 static inline unsigned items_untyped(word items)

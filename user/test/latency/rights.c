@@ -142,6 +142,7 @@ void many_ranges(void)
     domain_create();
     for (unsigned i = 0; i < count; i++)
         expect("page", grant(nova_pd, nova_pd, NOVA_CRD_MEM, base_page, free_page + i, 0, NOVA_PERM_ALL, 0), NOVA_SUCCESS);
+    expect("nothing below", nova_revoke(nova_crd(NOVA_CRD_MEM, free_page, order, NOVA_PERM_ALL), 0, 0, 0), NOVA_SUCCESS);
     expect("all of them", grant(nova_pd, pd, NOVA_CRD_MEM, free_page, 0x2000, order, NOVA_PERM_ALL, 0), NOVA_SUCCESS);
     expect("again", grant(nova_pd, pd, NOVA_CRD_MEM, free_page, 0x2000, order, NOVA_PERM_ALL, 0), NOVA_SUCCESS);
     expect("fewer rights", nova_revoke(nova_crd(NOVA_CRD_MEM, free_page, order, NOVA_MEM_W), 0, 0, 0), NOVA_SUCCESS);
@@ -190,6 +191,7 @@ void many_objects(void)
     domain_create();
     for (unsigned i = 0; i < count; i++)
         expect("create_sm", nova_create_sm(base + i, pd, 0), NOVA_SUCCESS);
+    expect("nothing below", nova_revoke(nova_crd(NOVA_CRD_OBJ, base, OBJECTS_ORDER, NOVA_PERM_ALL), 0, 0, 0), NOVA_SUCCESS);
     expect("all of them", grant(nova_pd, pd, NOVA_CRD_OBJ, base, 0, OBJECTS_ORDER, NOVA_PERM_ALL, 0), NOVA_SUCCESS);
     expect("again", grant(nova_pd, pd, NOVA_CRD_OBJ, base, 0, OBJECTS_ORDER, NOVA_PERM_ALL, 0), NOVA_SUCCESS);
     expect("once more", grant(pd, pd, NOVA_CRD_OBJ, 0, 1 << OBJECTS_ORDER, OBJECTS_ORDER, NOVA_PERM_ALL, 0), NOVA_SUCCESS);
