@@ -40,7 +40,7 @@ static inline bool piece_decode(const struct transfer_order *order, struct piece
     return true;
 }
 
-/* What most delegations are: one page from one PD's memory to another's. */
+/* What most delegations are: one page from one PD's memory to another's. Not for an attempt. */
 static inline unsigned page_delegate(const struct transfer_order *order, word target, unsigned mask, uint8_t flags)
 {
     struct range_space *from = &order->from->memory, *to = &order->to->memory;
@@ -63,11 +63,8 @@ static inline unsigned page_delegate(const struct transfer_order *order, word ta
                                         target < host_pages ? flags | MAPPING_HOST : flags);
             status = tables ? NOVA_SUCCESS : NOVA_QUO_OOM;
             steps_spend(order->budget, MAPPING_COST + tables * TABLE_COST);
-            next = 0;
         } else
             steps_spend(order->budget, PASS_COST);
-        if (order->attempt && status == NOVA_SUCCESS)
-            attempt_pass(order->attempt, !next, order->last, next ? &next->mapping : &to->entered->mapping, parent, parent->lock);
         spin_unlock(&to->space.lock);
     }
     mapping_unlock(parent->lock);
@@ -253,7 +250,8 @@ unsigned space_delegate(struct transfer_order *order, word *result)
 {
     word crd = order->crd, window = order->window;
     unsigned mask = nova_crd_perm(crd) & nova_crd_perm(window), room = nova_crd_order(window);
-    if (nova_crd_type(crd) != NOVA_CRD_MEM || nova_crd_type(window) != NOVA_CRD_MEM || nova_crd_order(crd) || !order->from || !mask)
+    if (nova_crd_type(crd) != NOVA_CRD_MEM || nova_crd_type(window) != NOVA_CRD_MEM || nova_crd_order(crd) || !order->from ||
+        order->attempt || !mask)
         return any_delegate(order, result);
     /* Every page number that a CRD can hold lies in a memory space. */
     word inside = room < 8 * sizeof(word) - PAGE_BITS ? ((word)1 << room) - 1 : ~(word)0 >> PAGE_BITS;

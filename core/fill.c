@@ -53,7 +53,7 @@ unsigned range_fill(const struct transfer_order *order, struct range_space *to, 
                     const struct mapping *template, word *done)
 {
     word at = piece->target, end = at + piece->count;
-    bool memory = to->space.type == NOVA_CRD_MEM;
+    bool memory = to->space.type == NOVA_CRD_MEM, fills = order_fills(order);
     unsigned status = NOVA_SUCCESS, budget = *order->budget;
     spin_lock(&to->space.lock);
     while (at < end) {
@@ -68,6 +68,10 @@ unsigned range_fill(const struct transfer_order *order, struct range_space *to, 
             if (order->attempt)
                 attempt_pass(order->attempt, false, false, &next->mapping, template->parent, template->lock);
             at = range_end(next);
+            continue;
+        }
+        if (!fills) {
+            at = stop;
             continue;
         }
         uint8_t flags = piece->flags;
@@ -102,15 +106,15 @@ unsigned object_fill(const struct transfer_order *order, struct object_space *to
     steps_spend(order->budget, MAPPING_COST);
     spin_lock(&to->space.lock);
     struct mapping *slot = object_space_slot(to, selector);
-    if (!slot && (enough = object_space_grow(to, selector))) {
+    bool made = (!slot || !slot->value) && order_fills(order);
+    if (made && !slot && (enough = object_space_grow(to, selector))) {
         steps_spend(order->budget, 2 * TABLE_COST);
         slot = object_space_slot(to, selector);
     }
-    bool empty = enough && !slot->value;
-    if (empty)
+    if (made && enough)
         slot_fill(to, slot, selector, object, permissions, parent, lock);
-    if (order->attempt && enough)
-        attempt_pass(order->attempt, empty, order->last && !nova_crd_order(order->crd), slot, parent, lock);
+    if (order->attempt && slot && slot->value)
+        attempt_pass(order->attempt, made, order->last && !nova_crd_order(order->crd), slot, parent, lock);
     spin_unlock(&to->space.lock);
     return enough ? NOVA_SUCCESS : NOVA_QUO_OOM;
 }

@@ -20,6 +20,14 @@ struct piece {
 /* Pages of the host's view; other views have more. */
 static const word host_pages = NOVA_USER_LIMIT >> PAGE_BITS;
 
+/*
+ * Whether an empty place is filled. Not when a message to its own PD is confirmed: what it has made there has become something to send.
+ */
+static inline bool order_fills(const struct transfer_order *order)
+{
+    return __builtin_expect(!order->attempt, 1) || order->attempt->phase != ATTEMPT_CONFIRM || order->from != order->to;
+}
+
 /* Steps of the budget: for a place that is passed, for a mapping, for a table that it needs. A page takes one. */
 enum { PASS_COST = 20, MAPPING_COST = 40, TABLE_COST = 48 };
 
