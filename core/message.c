@@ -23,7 +23,18 @@ unsigned message_copy_to_event(struct ec *from, struct ec *to)
         (control & (NOVA_ITEM_KIND | NOVA_ITEM_KERNEL)) == NOVA_ITEM_DELEGATE && !transfer_begun(&from->moved)) {
         /* What most replies to page faults have: one page, to be delegated. It goes through or not, as a whole. */
         unsigned budget = TRANSFER_BUDGET;
-        struct transfer_order order = {&from->pd->spaces, &to->pd->spaces, crd, control, window, .budget = &budget};
+        struct transfer_order order; /* all of it is set one by one: cheaper than a loop that clears it */
+        order.from = &from->pd->spaces;
+        order.to = &to->pd->spaces;
+        order.crd = crd;
+        order.control = control;
+        order.window = window;
+        order.at = 0;
+        order.budget = &budget;
+        order.cursor = 0;
+        order.attempt = 0;
+        order.last = true;
+        order.target = 0;
         return space_delegate(&order, &result);
     }
     struct transfer transfer = {&from->pd->spaces, &to->pd->spaces, from->pd->root, from->utcb, 0, 0, window,
