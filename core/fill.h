@@ -29,7 +29,7 @@ static inline bool order_fills(const struct transfer_order *order)
 }
 
 /* Steps of the budget: for a place that is passed, for a mapping, for a table that it needs. A page takes one. */
-enum { PASS_COST = 20, MAPPING_COST = 40, TABLE_COST = 48 };
+enum { PASS_COST = 32, MAPPING_COST = 40, TABLE_COST = 48 };
 
 static inline void steps_spend(unsigned *budget, word steps) { *budget -= steps < *budget ? (unsigned)steps : *budget; }
 

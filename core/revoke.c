@@ -29,8 +29,9 @@ static bool range_drop(struct revocation *revocation, struct range *range)
 }
 
 /* An undo is about what is fresh and comes from the sender, and about nothing else. */
-static __attribute__((noinline, cold)) bool undo_concerns(const struct revocation *revocation, const struct mapping *m)
+static __attribute__((noinline, cold)) bool undo_concerns(struct revocation *revocation, const struct mapping *m)
 {
+    spend(revocation, 2 * LOOK_COST);
     const struct mapping *parent = range_parent(m, m->value);
     word space = parent ? (word)parent->space : 0;
     return m->flags & MAPPING_FRESH && space - (word)revocation->sender < sizeof *revocation->sender;

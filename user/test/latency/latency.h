@@ -58,6 +58,7 @@ void large_memory(void);
 void many_objects(void);
 void deep_objects(void);
 void full_message(void);
+void short_message(void);
 void ports(void);
 
 #endif

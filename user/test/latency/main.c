@@ -36,6 +36,7 @@ static const struct {
              {"many-objects", many_objects},
              {"deep-objects", deep_objects},
              {"full-message", full_message},
+             {"short-message", short_message},
              {"ports", ports}};
 
 void expect(const char *what, nova_word got, nova_word want)

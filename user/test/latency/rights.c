@@ -13,6 +13,7 @@ enum {
     OBJECTS = 10000,
     OBJECTS_ORDER = 14,
     QUOTA = 0x4000,
+    LEFT = 40, /* pages that a short account has */
     LARGE_ORDER = 18,
     EMPTY_ORDER = NOVA_WORD_BITS == 64 ? 25 : 19
 };
@@ -257,6 +258,54 @@ void full_message(void)
     expect("revoke", nova_revoke(nova_crd(NOVA_CRD_MEM, base_page, 0, NOVA_PERM_ALL), 0, 0, 0), NOVA_SUCCESS);
     destroy(nova_crd(NOVA_CRD_OBJ, portal, 0, NOVA_PERM_ALL));
     destroy(nova_crd(NOVA_CRD_OBJ, receiver->ec, 0, NOVA_PERM_ALL));
+}
+
+/* What a message has delegated is taken back among what was there, when the account runs short: in this PD, whose quota another one gets meanwhile. */
+static void message_short(nova_word portal, enum nova_crd_type type, nova_word base, nova_word there, nova_word target,
+                          unsigned order)
+{
+    struct nova_utcb *utcb = nova_self()->utcb;
+    nova_word limit, used, found;
+
+    nova_message_begin(utcb);
+    nova_message_item(utcb, nova_crd(type, base, order, NOVA_PERM_ALL), nova_control(NOVA_ITEM_DELEGATE, there));
+    nova_message_item(utcb, nova_crd(type, base, order, NOVA_PERM_ALL), nova_control(NOVA_ITEM_DELEGATE, target));
+    expect("quota", nova_pd_quota_read(nova_pd, &limit, &used), NOVA_SUCCESS);
+    nova_word spare = limit - used - LEFT;
+    expect("less quota", nova_pd_quota_move(nova_pd, pd, spare), NOVA_SUCCESS);
+    expect("message without memory", nova_call(portal, 0), NOVA_QUO_OOM);
+    expect("quota back", nova_pd_quota_move(pd, nova_pd, spare), NOVA_SUCCESS);
+    expect("lookup", nova_lookup(nova_crd(type, target, 0, 0), &found), NOVA_SUCCESS);
+    expect("nothing of it is left", found, 0);
+    expect("lookup", nova_lookup(nova_crd(type, there, 0, 0), &found), NOVA_SUCCESS);
+    expect("what was there is", nova_crd_base(found), there);
+}
+
+void short_message(void)
+{
+    unsigned ranges = scaled(RANGES), objects = scaled(OBJECTS), order = 13;
+    nova_word portal = nova_selectors(1, 1), base = nova_selectors(1 << OBJECTS_ORDER, 1 << OBJECTS_ORDER);
+    nova_word there = nova_selectors(1 << OBJECTS_ORDER, 1 << OBJECTS_ORDER);
+    struct nova_thread *receiver = receiver_start(portal, NOVA_CRD_MEM);
+
+    domain_create();
+    receiver->utcb->xlt = 0;
+    receiver->utcb->del = nova_crd(NOVA_CRD_MEM, 0, 31, NOVA_PERM_ALL);
+    for (unsigned i = 0; i < ranges; i++)
+        expect("page", grant(nova_pd, nova_pd, NOVA_CRD_MEM, base_page, free_page + i, 0, NOVA_PERM_ALL, 0), NOVA_SUCCESS);
+    expect("again", grant(nova_pd, nova_pd, NOVA_CRD_MEM, free_page, free_page + 0x2000, order, NOVA_PERM_ALL, 0), NOVA_SUCCESS);
+    message_short(portal, NOVA_CRD_MEM, free_page, free_page + 0x2000, free_page + 0x4000, order);
+    expect("revoke", nova_revoke(nova_crd(NOVA_CRD_MEM, base_page, 0, NOVA_PERM_ALL), 0, 0, 0), NOVA_SUCCESS);
+
+    receiver->utcb->del = nova_crd(NOVA_CRD_OBJ, 0, 31, NOVA_PERM_ALL);
+    for (unsigned i = 0; i < objects; i++)
+        expect("create_sm", nova_create_sm(base + i, pd, 0), NOVA_SUCCESS);
+    expect("again", grant(nova_pd, nova_pd, NOVA_CRD_OBJ, base, there, OBJECTS_ORDER, NOVA_PERM_ALL, 0), NOVA_SUCCESS);
+    message_short(portal, NOVA_CRD_OBJ, base, there, nova_selectors(1 << OBJECTS_ORDER, 1 << OBJECTS_ORDER), OBJECTS_ORDER);
+    destroy(nova_crd(NOVA_CRD_OBJ, base, OBJECTS_ORDER, NOVA_PERM_ALL));
+    destroy(nova_crd(NOVA_CRD_OBJ, portal, 0, NOVA_PERM_ALL));
+    destroy(nova_crd(NOVA_CRD_OBJ, receiver->ec, 0, NOVA_PERM_ALL));
+    domain_destroy();
 }
 
 void ports(void)
