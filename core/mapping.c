@@ -8,18 +8,9 @@
 
 _Static_assert(sizeof(struct mapping) == 8 * sizeof(word), "slots of the object space are counted in powers of two");
 
-/* A cache line each: CPUs that work on different trees must not disturb each other. */
-static struct {
-    struct spinlock lock;
-    uint32_t moves; /* how often mappings were moved past walks that may be under way */
-    char pad[56];
-} tree_lock[TREE_LOCKS];
+struct tree_lock tree_lock[TREE_LOCKS];
 
 void mapping_lock(uint8_t index) { spin_lock(&tree_lock[index].lock); }
-
-bool mapping_trylock(uint8_t index) { return spin_try(&tree_lock[index].lock); }
-
-void mapping_unlock(uint8_t index) { spin_unlock(&tree_lock[index].lock); }
 
 /* Behind the other children, with what it has below. */
 static void link_last(struct mapping *mapping, struct mapping *parent)

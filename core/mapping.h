@@ -49,9 +49,17 @@ static inline uint8_t mapping_lock_choose(const struct space *space, word base)
 {
     return (uint8_t)(((word)space / 64 + base) % TREE_LOCKS);
 }
+/* A cache line each: CPUs that work on different trees must not disturb each other. */
+struct tree_lock {
+    struct spinlock lock;
+    uint32_t moves; /* how often mappings were moved past walks that may be under way */
+    char pad[56];
+};
+extern struct tree_lock tree_lock[TREE_LOCKS];
+
 void mapping_lock(uint8_t index);
-bool mapping_trylock(uint8_t index);
-void mapping_unlock(uint8_t index);
+static inline bool mapping_trylock(uint8_t index) { return spin_try(&tree_lock[index].lock); }
+static inline void mapping_unlock(uint8_t index) { spin_unlock(&tree_lock[index].lock); }
 
 /* Makes a mapping the last child of parent (0 = a root) in the tree with this lock: a walk that is under way still comes to it. */
 void mapping_link(struct mapping *mapping, struct mapping *parent);
