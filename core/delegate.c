@@ -118,15 +118,11 @@ static unsigned ranges_delegate(struct transfer_order *order, struct range_space
 /* Where the part of physical memory ends, at 'end' at the latest, that begins at a page and is hidden from root as a whole or not at all. */
 static inline word memory_part(word at, word end, bool *hidden)
 {
-    paddr_t place = (paddr_t)at << PAGE_BITS;
     unsigned i = 0;
-    while (i < boot_info.hiddens && boot_info.hidden[i].end <= place)
+    while (i < boot_info.hiddens && boot_info.hidden[i].end <= at)
         i++;
-    *hidden = i < boot_info.hiddens && boot_info.hidden[i].begin <= place;
-    if (i == boot_info.hiddens)
-        return end;
-    uint64_t edge = (*hidden ? boot_info.hidden[i].end : boot_info.hidden[i].begin) >> PAGE_BITS;
-    return edge < end ? (word)edge : end;
+    *hidden = i < boot_info.hiddens && boot_info.hidden[i].first <= at;
+    return i == boot_info.hiddens ? end : word_min(end, *hidden ? boot_info.hidden[i].end : boot_info.hidden[i].first);
 }
 
 /* Physical memory and ports that no PD holds: everything but the hidden ranges, one tree for each part. */
@@ -149,7 +145,12 @@ static unsigned ranges_from_kernel(struct transfer_order *order, struct range_sp
         if (!hidden && whole->mask & 7) {
             uint8_t lock = mapping_lock_choose(&to->space, whole->target); /* the same one when it is confirmed */
             mapping_lock(lock);
-            struct mapping template = {.value = at, .rights = whole->mask & 7, .lock = lock, .type = whole->type};
+            struct mapping template;
+            template.value = at;
+            template.parent = 0;
+            template.rights = whole->mask & 7;
+            template.lock = lock;
+            template.type = whole->type;
             status = range_fill(order, to, &part, &template, &done);
             mapping_unlock(lock);
         }

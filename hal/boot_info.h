@@ -39,9 +39,9 @@ struct boot_info {
     struct nova_hip_memory memory[BOOT_MEMORY_MAX];
     unsigned memories;
 
-    /* Physical ranges that root can never get: kernel image and pool, local APIC, I/O APICs, IOMMU registers, AP start page. Page aligned, sorted, no overlap. */
+    /* Physical pages [first, end) that root can never get: kernel image and pool, local APIC, I/O APICs, IOMMU registers, AP start page. Sorted, no overlap. */
     struct {
-        paddr_t begin, end;
+        word first, end;
     } hidden[32];
     unsigned hiddens;
 

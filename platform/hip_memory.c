@@ -140,16 +140,22 @@ void memory_map_add(paddr_t address, int32_t type)
     append(address, 0, type, 0);
 }
 
-void memory_hide(paddr_t begin, paddr_t end)
+/* What is beyond all that a word can count, no mapping can name. */
+static word page_number(paddr_t address)
 {
-    begin = align_down(begin, PAGE_SIZE);
-    end = align_up(end, PAGE_SIZE);
+    address >>= PAGE_BITS;
+    return address < ~(word)0 ? (word)address : ~(word)0;
+}
+
+void memory_hide(paddr_t from, paddr_t to)
+{
+    word first = page_number(from), end = page_number(align_up(to, PAGE_SIZE));
     unsigned at = 0, after;
-    while (at < boot_info.hiddens && boot_info.hidden[at].end < begin)
+    while (at < boot_info.hiddens && boot_info.hidden[at].end < first)
         at++;
     /* Entries at .. after-1 touch the new range and become one with it. */
-    for (after = at; after < boot_info.hiddens && boot_info.hidden[after].begin <= end; after++) {
-        begin = boot_info.hidden[after].begin < begin ? boot_info.hidden[after].begin : begin;
+    for (after = at; after < boot_info.hiddens && boot_info.hidden[after].first <= end; after++) {
+        first = boot_info.hidden[after].first < first ? boot_info.hidden[after].first : first;
         end = boot_info.hidden[after].end > end ? boot_info.hidden[after].end : end;
     }
     unsigned behind = boot_info.hiddens - after;
@@ -161,7 +167,7 @@ void memory_hide(paddr_t begin, paddr_t end)
     else
         for (unsigned i = 0; i < behind; i++)
             boot_info.hidden[at + 1 + i] = boot_info.hidden[after + i];
-    boot_info.hidden[at].begin = begin;
+    boot_info.hidden[at].first = first;
     boot_info.hidden[at].end = end;
     boot_info.hiddens = at + 1 + behind;
 }

@@ -29,8 +29,8 @@ void memory_map_publish(const struct loader *loader, paddr_t ap_page);
 /* One more descriptor that is an address only: RSDT, XSDT. */
 void memory_map_add(paddr_t address, int32_t type);
 
-/* Hides the pages of [begin, end) from root: boot_info.hidden stays sorted and without overlap. end is below 2^64 - PAGE_SIZE. */
-void memory_hide(paddr_t begin, paddr_t end);
+/* Hides the pages of [from, to) from root: boot_info.hidden stays sorted and without overlap. to is below 2^64 - PAGE_SIZE. */
+void memory_hide(paddr_t from, paddr_t to);
 
 /* Kernel pool: chooses boot_info.pool_begin and pool_end and takes that memory. asked: bytes or 0 = default; most: what the port can map. */
 void pool_choose(paddr_t image_end, uint64_t asked, paddr_t most);

@@ -55,8 +55,8 @@ static void add_memory(uint64_t address, uint64_t size, int type)
 
 static void hide(paddr_t begin, paddr_t end)
 {
-    boot_info.hidden[boot_info.hiddens].begin = begin;
-    boot_info.hidden[boot_info.hiddens++].end = end;
+    boot_info.hidden[boot_info.hiddens].first = begin >> PAGE_BITS;
+    boot_info.hidden[boot_info.hiddens++].end = end >> PAGE_BITS;
 }
 
 static void fill_boot_info(const struct machine_options *options, size_t module)

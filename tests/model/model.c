@@ -267,7 +267,7 @@ static const word host_end = NOVA_USER_LIMIT >> 12;
 static bool hidden(word page)
 {
     for (unsigned i = 0; i < boot_info.hiddens; i++)
-        if (page >= boot_info.hidden[i].begin >> 12 && page < boot_info.hidden[i].end >> 12)
+        if (page >= boot_info.hidden[i].first && page < boot_info.hidden[i].end)
             return true;
     return false;
 }

@@ -80,7 +80,7 @@ TEST(io_apic_boot)
     CHECK_LOG("I/O APIC 2 at 0xfec01000: GSI 24-31");
     CHECK_LOG("I/O APIC 3 at 0xfec02000: nothing there");
     CHECK_EQ(boot_info.hiddens, 1);
-    CHECK_EQ(boot_info.hidden[0].end, 0xfec03000);
+    CHECK_EQ(boot_info.hidden[0].end, 0xfec03);
     CHECK_EQ(isa_gsi(0), 2);
     CHECK_EQ(isa_gsi(1), 1);
 }
@@ -162,7 +162,7 @@ TEST(io_apic_not_mapped)
     interrupts_on();
     CHECK_LOG("I/O APIC 2 at 0xfec01000: no room to map it; left out");
     CHECK(gsi_has_pin(0) && !gsi_has_pin(24));
-    CHECK_EQ(boot_info.hidden[0].end, 0xfec03000);
+    CHECK_EQ(boot_info.hidden[0].end, 0xfec03);
 }
 
 TEST(io_apic_beyond_the_gsis)

@@ -268,9 +268,9 @@ static const char *hidden_wrong(void)
 {
     bool pool = false, image = false, low = !platform_low_page();
     for (unsigned i = 0; i < boot_info.hiddens; i++) {
-        paddr_t begin = boot_info.hidden[i].begin, end = boot_info.hidden[i].end;
-        if (begin >= end || (begin | end) % PAGE_SIZE || (i && begin <= boot_info.hidden[i - 1].end))
-            return "hidden ranges are not sorted, not whole pages, or overlap";
+        paddr_t begin = (paddr_t)boot_info.hidden[i].first << PAGE_BITS, end = (paddr_t)boot_info.hidden[i].end << PAGE_BITS;
+        if (begin >= end || (i && boot_info.hidden[i].first <= boot_info.hidden[i - 1].end))
+            return "hidden ranges are not sorted, or overlap";
         pool |= begin <= boot_info.pool_begin && boot_info.pool_end <= end;
         image |= begin <= boot_info.image_begin && boot_info.image_end <= end;
         low |= begin <= platform_low_page() && platform_low_page() + PAGE_SIZE <= end;

@@ -366,16 +366,16 @@ TEST(hidden_ranges_merge)
     memory_hide(0x9000, 0xa000);
     memory_hide(0x1000, 0x1001);
     CHECK_EQ(boot_info.hiddens, 3);
-    CHECK_EQ(boot_info.hidden[1].begin, 0x5000);
-    CHECK_EQ(boot_info.hidden[1].end, 0x7000);
+    CHECK_EQ(boot_info.hidden[1].first, 0x5);
+    CHECK_EQ(boot_info.hidden[1].end, 0x7);
     memory_hide(0x7000, 0x9000);
     CHECK_EQ(boot_info.hiddens, 2);
-    CHECK_EQ(boot_info.hidden[1].end, 0xa000);
+    CHECK_EQ(boot_info.hidden[1].end, 0xa);
     memory_hide(0x3000, 0x4000);
     CHECK_EQ(boot_info.hiddens, 3);
     memory_hide(0, 0x100000);
     CHECK_EQ(boot_info.hiddens, 1);
-    CHECK_EQ(boot_info.hidden[0].end, 0x100000);
+    CHECK_EQ(boot_info.hidden[0].end, 0x100);
 }
 
 TEST(hidden_ranges_move_down)
@@ -384,9 +384,9 @@ TEST(hidden_ranges_move_down)
         memory_hide(i * 0x10000, i * 0x10000 + PAGE_SIZE);
     memory_hide(0x20000, 0x50000);
     CHECK_EQ(boot_info.hiddens, 4);
-    CHECK_EQ(boot_info.hidden[1].end, 0x51000);
-    CHECK_EQ(boot_info.hidden[2].begin, 0x60000);
-    CHECK_EQ(boot_info.hidden[3].begin, 0x70000);
+    CHECK_EQ(boot_info.hidden[1].end, 0x51);
+    CHECK_EQ(boot_info.hidden[2].first, 0x60);
+    CHECK_EQ(boot_info.hidden[3].first, 0x70);
 }
 
 TEST(hidden_ranges_full)
