@@ -24,7 +24,7 @@ struct revocation {
 
 /*
  * What one call may do, in steps of about 25 instructions: the cost of looking at a mapping, of finding a range in its space, of changing a mapping, of a table of slots that goes. A page of a
- * range costs two. All together some way below the bound of design.md.
+ * range costs two. All together some way below 20,000 instructions.
  */
 enum { REVOKE_BUDGET = 512, LOOK_COST = 2, FIND_COST = 12, CHANGE_COST = 28, TABLE_COST = 250 };
 
