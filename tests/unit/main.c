@@ -57,6 +57,24 @@ void unit_check_log(const char *file, int line, const char *text)
         unit_fail(file, line, "the log does not say \"%s\"", text);
 }
 
+void unit_child(void (*function)(const void *), const void *argument, const char *what)
+{
+    enum { CHILD_LIMIT = 20 };
+    int status = -1;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(CHILD_LIMIT);
+        machine_private();
+        function(argument);
+        fflush(stdout);
+        _exit(0);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child || status)
+        unit_fail(__FILE__, __LINE__, "%s: %s %d", what, WIFSIGNALED(status) ? "killed by signal" : "status",
+                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+}
+
 _Noreturn void unit_stopped(void)
 {
     fprintf(stderr, "the machine stopped\n");

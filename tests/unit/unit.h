@@ -43,6 +43,9 @@ _Noreturn void unit_fail(const char *file, int line, const char *format, ...) __
 #define CHECK_TEXT(left, right) unit_check_text(__FILE__, __LINE__, #left, left, right)
 void unit_check_text(const char *file, int line, const char *what, const char *left, const char *right);
 
+/* Does function(argument) with the machine as it is, in a child process that leaves it so; 'what' is reported if that fails. */
+void unit_child(void (*function)(const void *), const void *argument, const char *what);
+
 /* The boot log (or what was logged since machine_log_clear) contains the text. */
 #define CHECK_LOG(text) unit_check_log(__FILE__, __LINE__, text)
 void unit_check_log(const char *file, int line, const char *text);
