@@ -36,6 +36,8 @@ enum {
     SPY = 0x138,
     OTHER_SENDER = 0x140,
     OTHER_PORTAL = 0x144,
+    OTHER_RECEIVER = 0x148,
+    OTHER_RECEIVER_PORTAL = 0x14c,
     HANDLER = 0x150, /* + CPU */
     HANDLER_PORTAL = 0x154,
     SLEEP = 0x160,
@@ -45,7 +47,7 @@ enum {
 };
 
 /* Selectors of the receiver's PD; the sender's portal to the receiver, in every PD that may be the sender's. */
-enum { OWN_SENDER_PORTAL = 1, OWN_PD, OWN_THIRD, OWN_SLEEP, TO_RECEIVER, EVENT_BASE = 0x800 };
+enum { OWN_SENDER_PORTAL = 1, OWN_PD, OWN_THIRD, OWN_SLEEP, TO_RECEIVER, TO_OTHER_RECEIVER, EVENT_BASE = 0x800 };
 
 /* What the sender holds: pages, ports and selectors, in several pieces with holes. Where it goes: places next to what is there already, and far ones. */
 enum { SOURCE = 0x8000, SOURCE_PORTS = 0x300, SOURCE_OBJECTS = 0x40, NEAR = 0x20000, NEAR_OBJECTS = 0x50, OOM_ID = 0x1234 };
@@ -73,14 +75,17 @@ void undo_message_more(struct undo_message *message);
 void undo_machine_make(const struct route *route);
 /* Makes the sender run on CPU 0, about to send. */
 void sender_enter(const struct route *route);
-/* It sends; windows: comes back after that many interrupt windows. */
+/* It sends; begin: comes back after that many interrupt windows. */
 void sender_send(const struct route *route, const struct undo_message *message);
-
+void sender_begin(const struct route *route, const struct undo_message *message, unsigned windows);
 /* A thread of root does the same without a message, by misc delegate. */
 void undo_delegate(const struct route *route, const struct undo_message *message);
 
 enum outcome { ARRIVED, ASKED, REFUSED, UNDER_WAY };
 enum outcome undo_outcome(const struct route *route);
+/* Meanwhile CPU 3: another EC of the sender's PD calls another one of the receiver's, which replies at once, and has no out-of-memory portal. */
+enum outcome other_sends(const struct undo_message *message);
+
 /* What is next after each outcome: after ARRIVED and REFUSED the sender is about to send again, after ASKED the message is repeated. */
 void undo_go_on(const struct route *route, const struct undo_message *message, enum outcome outcome);
 /* Lets CPUs that only open windows go on until none does. */

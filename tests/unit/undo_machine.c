@@ -10,9 +10,10 @@ enum { SERVICE_EVENTS = 0x20, FAULT = 0x40000000, MEMORY = 0x5200, PRIORITY = 10
 #define RECEIVER_IP (CODE + 0x320)
 #define HANDLER_IP (CODE + 0x330)
 #define OTHER_IP (CODE + 0x340)
+#define OTHER_RECEIVER_IP (CODE + 0x350)
 
 static struct seen first; /* root, before anything else */
-static word first_limit;
+static word first_limit, first_total;
 
 static word pd_of_sender(const struct route *route)
 {
@@ -53,6 +54,7 @@ static void sender_supply(word pd)
         if (i != 3)
             give(pd, objects(SEMAPHORES + i, 0), SOURCE_OBJECTS + i);
     give(pd, objects(RECEIVER_PORTAL, 0), TO_RECEIVER);
+    give(pd, objects(OTHER_RECEIVER_PORTAL, 0), TO_OTHER_RECEIVER);
 }
 
 /* What the receiver has got from others where messages go. */
@@ -98,6 +100,7 @@ void undo_machine_make(const struct route *route)
     CHECK(machine_start());
     undo_see(SEL_PD, &first);
     first_limit = pd_at(SEL_PD)->account.quota.limit;
+    first_total = undo_pages_total();
     CHECK_EQ(take(0, memory(MEMORY, 6, 7), 0), NOVA_SUCCESS);
     CHECK_EQ(take(0, ports(SOURCE_PORTS, 6), 0), NOVA_SUCCESS);
     for (unsigned i = 0; i < 8; i++)
@@ -122,8 +125,10 @@ void undo_machine_make(const struct route *route)
         give(SEL_PD, objects(portal, 0), receiver + 1);
     ec_make(RECEIVER, PD_RECEIVER, route->way == WAY_CALL ? route->cpu : 0, 11);
     portal_make(RECEIVER_PORTAL, RECEIVER, RECEIVER_IP);
-    ec_make(OTHER_SENDER, root ? PD_SENDER : pd_of_sender(route), 0, 14);
+    ec_make(OTHER_SENDER, root ? PD_SENDER : pd_of_sender(route), 3, 14);
     portal_make(OTHER_PORTAL, OTHER_SENDER, OTHER_IP);
+    ec_make(OTHER_RECEIVER, PD_RECEIVER, 3, 16);
+    portal_make(OTHER_RECEIVER_PORTAL, OTHER_RECEIVER, OTHER_RECEIVER_IP);
     if (!root)
         sender_supply(pd_of_sender(route));
     receiver_supply();
@@ -179,7 +184,7 @@ void undo_delegate(const struct route *route, const struct undo_message *message
         NOVA_SUCCESS);
 }
 
-void sender_send(const struct route *route, const struct undo_message *message)
+static void message_put(const struct route *route, const struct undo_message *message)
 {
     struct nova_utcb *from = ec_at(route->way == WAY_CALL && route->sender == SENDER_ROOT ? SEL_EC : SENDER)->utcb;
     struct nova_utcb *to = ec_at(route->way == WAY_CALL ? RECEIVER : RECEIVER_THREAD)->utcb;
@@ -187,10 +192,51 @@ void sender_send(const struct route *route, const struct undo_message *message)
     from->mr[0] = 0; /* no state, for events */
     to->del = message->delegate_window;
     to->xlt = message->translate_window;
-    if (route->way == WAY_CALL)
-        call(0, portal_to_receiver(route), 0);
-    else
-        reply(0, 0);
+}
+
+static word arg_of(const struct route *route)
+{
+    return route->way == WAY_CALL ? nova_arg1(NOVA_CALL, 0, portal_to_receiver(route)) : NOVA_REPLY;
+}
+
+void sender_send(const struct route *route, const struct undo_message *message)
+{
+    message_put(route, message);
+    hypercall(0, arg_of(route), 0, 0, 0, 0);
+}
+
+void sender_begin(const struct route *route, const struct undo_message *message, unsigned windows)
+{
+    struct frame *frame = cpu_frame(0);
+    message_put(route, message);
+    frame->arg[0] = arg_of(route);
+    frame->resume = RESUME_HYPERCALL;
+    machine_window_limit = windows;
+    cpu_begin(0, ENTER_HYPERCALL, 0, 0, 0);
+    while (cpu_step(0))
+        machine_settle(); /* it waits for another CPU */
+}
+
+enum outcome other_sends(const struct undo_message *message)
+{
+    struct nova_utcb *to = ec_at(OTHER_RECEIVER)->utcb;
+    if (runs(3, MEDDLER)) {
+        ec_at(MEDDLER)->utcb->items = 0;
+        CHECK_EQ(call(3, OTHER_PORTAL, 0), BLOCKED);
+    }
+    CHECK(runs(3, OTHER_SENDER));
+    items_put(ec_at(OTHER_SENDER)->utcb, message);
+    to->del = message->delegate_window;
+    to->xlt = message->translate_window;
+    word status = call(3, TO_OTHER_RECEIVER, 0);
+    if (status == BLOCKED) {
+        CHECK(at(3, OTHER_RECEIVER_IP));
+        to->items = 0;
+        reply(3, 0);
+    }
+    CHECK(runs(3, OTHER_SENDER));
+    CHECK_EQ(result_arg(3, 1), status == BLOCKED ? NOVA_SUCCESS : NOVA_QUO_OOM);
+    return status == BLOCKED ? ARRIVED : REFUSED;
 }
 
 static enum outcome outcome_of(word status)
@@ -264,7 +310,7 @@ void undo_settle(void)
 /* Whoever waits for something lets go of it, until root runs on CPU 0. */
 static void root_enter(void)
 {
-    static const word handlers[] = {SENDER, OTHER_SENDER, RECEIVER, HANDLER, HANDLER + 1};
+    static const word handlers[] = {SENDER, RECEIVER, HANDLER, HANDLER + 1};
     for (unsigned i = 0; i < 200 && !runs(0, SEL_EC); i++)
         for (unsigned cpu = 0; cpu < 2; cpu++) {
             if (runs(cpu, RECEIVER_THREAD))
@@ -283,7 +329,6 @@ void undo_finish(void)
     account_loosen();
     undo_settle();
     root_enter();
-    word all = undo_pages_total();
     revoke(0, objects(PD_SENDER, 8), NOVA_REVOKE_SELF, 0, 0);
     revoke(0, objects(SERVICES, 8), NOVA_REVOKE_SELF, 0, 0);
     revoke(0, memory(MEMORY, 6, 31), NOVA_REVOKE_SELF, 0, 0);
@@ -295,5 +340,5 @@ void undo_finish(void)
     undo_same(&first, &now, "root, when all is gone");
     CHECK_EQ(pd_at(SEL_PD)->account.quota.limit, first_limit);
     CHECK_EQ(now.pages, first.pages);
-    CHECK_EQ(undo_pages_total(), all);
+    CHECK_EQ(undo_pages_total(), first_total);
 }
