@@ -65,7 +65,6 @@ void unit_child(void (*function)(const void *), const void *argument, const char
     pid_t child = fork();
     if (child == 0) {
         alarm(CHILD_LIMIT);
-        machine_private();
         function(argument);
         fflush(stdout);
         _exit(0);

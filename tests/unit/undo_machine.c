@@ -94,9 +94,10 @@ static void thread_of_receiver(word selector, unsigned cpu, unsigned n)
 
 void undo_machine_make(const struct route *route)
 {
-    machine_prepare(
-        &(struct machine_options){.cpus = 4, .features = NOVA_FEATURE_VMX | NOVA_FEATURE_IOMMU, .large_order = 3, .pool = 24 << 20},
-        0, 0);
+    /* Large pages of 8 pages, which some items are, or of so many that there is room in the tables for all that goes to NEAR. */
+    struct machine_options options = {
+        .cpus = 4, .features = NOVA_FEATURE_VMX | NOVA_FEATURE_IOMMU, .large_order = route->cpu ? 3 : 9, .pool = 24 << 20};
+    machine_prepare(&options, 0, 0);
     CHECK(machine_start());
     undo_see(SEL_PD, &first);
     first_limit = pd_at(SEL_PD)->account.quota.limit;
@@ -213,17 +214,21 @@ void sender_begin(const struct route *route, const struct undo_message *message,
     frame->resume = RESUME_HYPERCALL;
     machine_window_limit = windows;
     cpu_begin(0, ENTER_HYPERCALL, 0, 0, 0);
-    while (cpu_step(0))
-        machine_settle(); /* it waits for another CPU */
+    while (cpu_step(0)) /* it waits for another CPU */
+        for (unsigned cpu = 1; cpu < boot_info.cpus; cpu++)
+            if (cpu_signal_pending(cpu)) {
+                cpu_begin(cpu, ENTER_SIGNAL, 0, 0, 0);
+                while (cpu_step(cpu))
+                    ;
+            }
 }
 
 enum outcome other_sends(const struct undo_message *message)
 {
     struct nova_utcb *to = ec_at(OTHER_RECEIVER)->utcb;
-    if (runs(3, MEDDLER)) {
-        ec_at(MEDDLER)->utcb->items = 0;
-        CHECK_EQ(call(3, OTHER_PORTAL, 0), BLOCKED);
-    }
+    CHECK(runs(3, MEDDLER));
+    ec_at(MEDDLER)->utcb->items = 0;
+    CHECK_EQ(call(3, OTHER_PORTAL, 0), BLOCKED);
     CHECK(runs(3, OTHER_SENDER));
     items_put(ec_at(OTHER_SENDER)->utcb, message);
     to->del = message->delegate_window;
@@ -236,6 +241,9 @@ enum outcome other_sends(const struct undo_message *message)
     }
     CHECK(runs(3, OTHER_SENDER));
     CHECK_EQ(result_arg(3, 1), status == BLOCKED ? NOVA_SUCCESS : NOVA_QUO_OOM);
+    ec_at(OTHER_SENDER)->utcb->items = 0;
+    reply(3, 0);
+    CHECK(runs(3, MEDDLER));
     return status == BLOCKED ? ARRIVED : REFUSED;
 }
 

@@ -43,7 +43,7 @@ _Noreturn void unit_fail(const char *file, int line, const char *format, ...) __
 #define CHECK_TEXT(left, right) unit_check_text(__FILE__, __LINE__, #left, left, right)
 void unit_check_text(const char *file, int line, const char *what, const char *left, const char *right);
 
-/* Does function(argument) with the machine as it is, in a child process that leaves it so; 'what' is reported if that fails. */
+/* Does function(argument) in a child process (which calls machine_private first, if it goes on with the machine); 'what' is reported if that fails. */
 void unit_child(void (*function)(const void *), const void *argument, const char *what);
 
 /* The boot log (or what was logged since machine_log_clear) contains the text. */
