@@ -227,6 +227,12 @@ void compare(bool everything)
     }
 }
 
+void compare_again(struct domain *pd)
+{
+    for (unsigned type = 1; type < TYPES; type++)
+        pd->space[type].changed = true;
+}
+
 /* ---- single facts ---- */
 
 void *kernel_object_at(const struct domain *pd, word selector)

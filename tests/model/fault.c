@@ -4,10 +4,9 @@
  * and not one more, in the pool or in the account that pays. It has to say so, the model has to agree with what is left behind, the same hypercall has to
  * work once there is memory, and at the end every page has to be where it was.
  */
-#include "model.h"
+#include "operation.h"
 
 #include "core/page_alloc.h"
-#include "core/slab.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -42,20 +41,37 @@ static struct operation delegate_of(word from, word to, word crd, unsigned flags
                               .item = {{crd, nova_control(NOVA_ITEM_DELEGATE | flags, hotspot)}}};
 }
 
+/* A call without items, with windows of this type. */
+static struct operation call_with(unsigned actor, word portal, unsigned type)
+{
+    return (struct operation){.action = CALL,
+                              .actor = (uint8_t)actor,
+                              .arg = {nova_arg1(NOVA_CALL, NOVA_CALL_NOBLOCK, portal), 0x1234},
+                              .del = nova_crd(type, 0, 31, ALL),
+                              .back_del = nova_crd(type, 0, 31, ALL)};
+}
+
 /* items go with the call, back_items with the reply: three places of memory that is far away, far up, and far apart. */
 static struct operation message_of(unsigned actor, word portal, bool there, bool back)
 {
-    struct operation o = {.action = CALL,
-                          .actor = (uint8_t)actor,
-                          .arg = {nova_arg1(NOVA_CALL, NOVA_CALL_NOBLOCK, portal), 0x1234},
-                          .items = there ? 3 : 0,
-                          .back_items = back ? 3 : 0,
-                          .del = MEM(0, 31),
-                          .back_del = MEM(0, 31)};
+    struct operation o = call_with(actor, portal, NOVA_CRD_MEM);
+    o.items = there ? 3 : 0;
+    o.back_items = back ? 3 : 0;
     for (unsigned i = 0; i < 3; i++) {
         o.item[i] = (struct nova_item){MEM(0x5000 + 8 * i, 2), nova_control(NOVA_ITEM_DELEGATE, (word)(i + 2) << 20)};
         o.back_item[i] = (struct nova_item){MEM(0x5000 + 8 * i, 2), nova_control(NOVA_ITEM_DELEGATE, (word)(i + 12) << 20)};
     }
+    return o;
+}
+
+/* Items of a call that meet each other, and what is there already: three times what the first one says, at these places. */
+static struct operation items_of(unsigned actor, word portal, word crd, unsigned flags, word first, word second, word third)
+{
+    struct operation o = call_with(actor, portal, nova_crd_type(crd));
+    o.items = 3;
+    o.item[0] = (struct nova_item){crd, nova_control(NOVA_ITEM_DELEGATE | flags, first)};
+    o.item[1] = (struct nova_item){crd, nova_control(NOVA_ITEM_EITHER | flags, second)};
+    o.item[2] = (struct nova_item){crd + (1 << 7), nova_control(NOVA_ITEM_DELEGATE, third)}; /* twice as large */
     return o;
 }
 
@@ -89,6 +105,10 @@ static unsigned script(struct scripted *at)
     STEP({"delegate onwards", B, delegate_of(A, B, MEM(0x5000, 4), VIEWS, (word)5 << 27)});
     STEP({"delegate onwards in the middle", B, delegate_of(A, B, MEM(0x5000, 2), VIEWS, (word)7 << 27)});
     STEP({"items of a call", WORKER_PD, message_of(0, PORTAL_ROOT, true, false)});
+    STEP({"items of a call around the same", WORKER_PD,
+          items_of(0, PORTAL_ROOT, MEM(0x5000, 3), VIEWS, ((word)2 << 20) - 4, (word)6 << 20, (word)2 << 20)});
+    STEP({"ports of a call", WORKER_PD, items_of(0, PORTAL_ROOT, PIO(0x308, 3), NOVA_ITEM_GUEST, 0, 0, 0)});
+    STEP({"objects of a call", WORKER_PD, items_of(0, PORTAL_ROOT, OBJ(A, 3), 0, 0x20, 0x9038, 0x50000)});
     STEP({"memory for a worker", WORKER_PD, delegate_of(SELECTOR_ROOT, WORKER_PD, MEM(0x5000, 5), 0, 0x5000)});
     STEP({"items of a reply", WORKER_PD, message_of(WORKER, SELECTOR_PORTALS + WORKER, false, true)});
     STEP({"items of a reply to root", 0, message_of(0, PORTAL_ROOT, false, true)});
@@ -105,24 +125,6 @@ static unsigned script(struct scripted *at)
 
 enum { STEPS_MAX = 48 };
 static struct scripted steps[STEPS_MAX];
-
-/* Room in pages that an account has already would let small objects through: it is filled up. */
-enum { STUFFED_MAX = 20000 };
-static struct stuffed {
-    struct account *account;
-    void *object;
-    size_t size;
-} stuffed[STUFFED_MAX];
-static unsigned stuffed_count;
-
-static void account_stuff(const struct domain *pd)
-{
-    static const size_t sizes[SLAB_CLASSES] = {32, 64, 96, 128, 192, 320, 576, 1344, SLAB_MAX};
-    struct account *account = kernel_account(pd);
-    for (unsigned class = 0; class < SLAB_CLASSES; class ++)
-        while (!list_empty(&account->partial[class]) && stuffed_count < STUFFED_MAX)
-            stuffed[stuffed_count++] = (struct stuffed){account, slab_alloc(account, sizes[class]), sizes[class]};
-}
 
 /* Takes all pages of the pool but 'left'. */
 static void *drained;
@@ -144,9 +146,7 @@ static void fill(void)
         drained = *page;
         page_free(page, 0);
     }
-    while (stuffed_count--)
-        slab_free(stuffed[stuffed_count].account, stuffed[stuffed_count].object, stuffed[stuffed_count].size);
-    stuffed_count = 0;
+    account_unstuff();
     pages_held = 0;
     memory_short = false;
 }

@@ -215,6 +215,8 @@ static void make_call(struct random_source *random, struct operation *o, const s
     o->del = any_window(random, callee, type);
     o->back_xlt = any_window(random, me, back);
     o->back_del = any_window(random, me, back);
+    o->room = (uint8_t)(chance(random, 50) ? 1 + random_below(random, 12) : 0);
+    o->back_room = (uint8_t)(chance(random, 50) ? 1 + random_below(random, 12) : 0);
     o->items = (uint8_t)random_below(random, ITEMS + 1);
     o->back_items = (uint8_t)random_below(random, ITEMS + 1);
     for (unsigned i = 0; i < ITEMS; i++) {

@@ -106,7 +106,8 @@ static void report(void)
                 printf(" %lu", counts[i][status]);
             printf("\n");
         }
-    printf("# %lu translations, %lu delegations, workers made anew %lu times\n", translations, delegations, respawns);
+    printf("# %lu translations, %lu delegations, %lu messages without a trace, workers made anew %lu times\n", translations,
+           delegations, messages_failed, respawns);
 }
 
 /* Random steps; recorded (shared with the parent) if there is a place for them. */

@@ -111,6 +111,8 @@ struct pages {
 };
 struct pages kernel_pages(const struct domain *pd);
 struct account *kernel_account(const struct domain *pd);
+/* Compares all spaces of this PD the next time, whether the model has changed them or not. */
+void compare_again(struct domain *pd);
 /* All pages of all accounts and of the pool: a constant. */
 word pages_total(void);
 /* Table pages of a PD, which stay until it dies. */
@@ -130,6 +132,7 @@ enum action { HYPERCALL, DELEGATE, CALL, RESPAWN, TOUCH, CLEAR, ACTIONS };
 struct operation {
     uint8_t action, actor;
     uint8_t items, back_items; /* of a call: back = those of the reply */
+    uint8_t room, back_room;   /* CALL: what the receiver's account has left, see account_squeeze */
     uint8_t rights;            /* TOUCH */
     word arg[5];               /* of the hypercall; TOUCH: page, port */
     struct nova_item item[ITEMS], back_item[ITEMS];
@@ -176,7 +179,7 @@ extern word pages_held;
 
 /* What was seen so far. */
 extern unsigned long counts[NOVA_HYPERCALLS][NOVA_QUO_OOM + 1];
-extern unsigned long translations, delegations, respawns;
+extern unsigned long translations, delegations, respawns, messages_failed;
 
 /* ---- generate.c: random steps ---- */
 struct random_source {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A step is done by the kernel first, then by the model, which also says which status may come. Where an account ran short in the middle of a delegation, the model
- * takes over what the kernel did of it (abi.md section 9: what was delegated may stay), but nothing else than the whole would have done.
+ * A step is done by the kernel first, then by the model, which also says which status may come. Where an account ran short in the middle of a misc delegate, the model
+ * takes over what the kernel did of it (abi.md section 9: what was delegated may stay), but nothing else than the whole would have done. Of a call or a reply
+ * whose receiver's account ran short nothing may remain.
  */
 #include "operation.h"
 
@@ -10,7 +11,7 @@
 
 struct actor actors[WORKERS + 1];
 unsigned long counts[NOVA_HYPERCALLS][NOVA_QUO_OOM + 1];
-unsigned long translations, delegations, respawns;
+unsigned long translations, delegations, respawns, messages_failed;
 bool memory_short;
 word pages_held;
 
@@ -215,6 +216,50 @@ static void do_delegate(const struct operation *o, const struct actor *me)
     model_items(&message);
 }
 
+/* Nothing of the message remains. */
+static void message_failed(const struct message *message)
+{
+    compare_again(message->from);
+    compare_again(message->to);
+    compare(false);
+    messages_failed++;
+}
+
+static void do_call(const struct operation *o, const struct actor *me);
+
+/* With the quota that there was before, if that was taken; it need not be enough. */
+static void call_again(const struct operation *o, const struct actor *me)
+{
+    struct operation again = *o;
+    again.room = again.back_room = 0;
+    if (o->room || o->back_room)
+        do_call(&again, me);
+}
+
+static void do_reply(const struct operation *o, const struct actor *me, struct frame *caller, struct thing *callee)
+{
+    struct nova_utcb *mine = utcb_of(me->ec);
+    put_items(utcb_of(callee), 0, o->back_item, o->back_items);
+    mine->xlt = o->back_xlt;
+    mine->del = o->back_del;
+    word taken = account_squeeze(me->pd, o->back_room);
+    struct pages pages = kernel_pages(me->pd);
+    hypercall(o->actor, NOVA_REPLY, 0, 0, 0, 0);
+    if (cpu_frame(o->actor) != caller)
+        disagree("the reply does not resume the caller");
+    word status = caller->arg[0];
+    counts[NOVA_REPLY][status <= NOVA_QUO_OOM ? status : NOVA_BAD_HYP]++;
+    status_fits(status, 0, pages);
+    account_loosen(me->pd, taken);
+    struct message message = {callee->pd, me->pd, o->back_items, o->back_item, o->back_xlt, o->back_del, mine, false};
+    if (status != NOVA_QUO_OOM) {
+        model_items(&message);
+        return;
+    }
+    message_failed(&message);
+    call_again(o, me);
+}
+
 static void do_call(const struct operation *o, const struct actor *me)
 {
     struct unit *unit = named(me->pd, o->arg[0] >> 8, KIND_PT, NOVA_PT_CALL_PERM);
@@ -230,7 +275,7 @@ static void do_call(const struct operation *o, const struct actor *me)
         reasons |= BIT(NOVA_COM_TIM);
     struct nova_utcb *mine = utcb_of(me->ec), *theirs = 0;
     struct pages pages = plenty;
-    word *mark = &mine->mr[0];
+    word *mark = &mine->mr[0], taken = 0;
     put_items(mine, 1, o->item, o->items);
     *mark = o->arg[1];
     if (!reasons) {
@@ -238,17 +283,22 @@ static void do_call(const struct operation *o, const struct actor *me)
         theirs->xlt = o->xlt;
         theirs->del = o->del;
         theirs->mr[0] = 0;
+        taken = account_squeeze(callee->pd, o->room);
         pages = kernel_pages(callee->pd);
     }
     word arg[5] = {o->arg[0]};
     word status = do_hypercall(o->actor, arg);
-    struct message message = {me->pd, callee ? callee->pd : 0, o->items, o->item, o->xlt, o->del, theirs, status == NOVA_QUO_OOM};
+    if (!reasons)
+        account_loosen(callee->pd, taken);
+    struct message message = {me->pd, callee ? callee->pd : 0, o->items, o->item, o->xlt, o->del, theirs, false};
     if (status != BLOCKED) {
         if (status == NOVA_SUCCESS)
             disagree("a call returns although nobody replied");
         status_fits(status, reasons, pages);
-        if (status == NOVA_QUO_OOM)
-            model_items(&message);
+        if (status == NOVA_QUO_OOM) {
+            message_failed(&message);
+            call_again(o, me);
+        }
         return;
     }
     struct frame *handler = cpu_frame(o->actor);
@@ -258,19 +308,7 @@ static void do_call(const struct operation *o, const struct actor *me)
     if (theirs->items != nova_items(1, o->items) || theirs->mr[0] != o->arg[1])
         disagree("the message did not arrive: items %#lx, word %#lx", theirs->items, theirs->mr[0]);
     model_items(&message);
-
-    put_items(theirs, 0, o->back_item, o->back_items);
-    mine->xlt = o->back_xlt;
-    mine->del = o->back_del;
-    pages = kernel_pages(me->pd);
-    hypercall(o->actor, NOVA_REPLY, 0, 0, 0, 0);
-    if (cpu_frame(o->actor) != caller)
-        disagree("the reply does not resume the caller");
-    status = caller->arg[0];
-    counts[NOVA_REPLY][status <= NOVA_QUO_OOM ? status : NOVA_BAD_HYP]++;
-    status_fits(status, 0, pages);
-    model_items(
-        &(struct message){callee->pd, me->pd, o->back_items, o->back_item, o->back_xlt, o->back_del, mine, status == NOVA_QUO_OOM});
+    do_reply(o, me, caller, callee);
 }
 
 /* What a thread can really reach, through its CPU's TLB. */

@@ -27,6 +27,18 @@ struct unit *named(const struct domain *pd, word selector, unsigned kind, unsign
 /* The UTCB of a living EC. */
 struct nova_utcb *utcb_of(const struct thing *ec);
 
+/* Of shortage.c: takes all room in pages that an account has already, and gives it back. */
+void account_stuff(const struct domain *pd);
+void account_unstuff(void);
+
+/*
+ * Makes an account short; root's stays as it is. room - 1 = pages + SQUEEZE_PAGES * nodes: what is left of it; 0 = all. Returns the quota that was taken, for
+ * loosen.
+ */
+enum { SQUEEZE_PAGES = 6 };
+word account_squeeze(struct domain *pd, unsigned room);
+void account_loosen(struct domain *pd, word taken);
+
 /* Of creation.c, for other steps. */
 struct pages pages_of(const struct unit *pd);
 word room_of(struct pages pages);
