@@ -42,10 +42,13 @@ unsigned range_add(struct range_space *to, bool memory, word at, word *count, bo
 
 void attempt_pass(struct attempt *attempt, bool made, bool complete, struct mapping *m, const struct mapping *parent, uint8_t lock)
 {
-    if (made && !complete && attempt->phase == ATTEMPT_MAKE) {
+    /* What is fresh already is this message's own, or left over from one that was given up. */
+    if (made ? complete : !(m->flags & MAPPING_FRESH) || m->lock != lock || range_parent(m, m->value) != parent)
+        return;
+    if (attempt->phase == ATTEMPT_MAKE) {
         m->flags |= MAPPING_FRESH;
         attempt->fresh = true;
-    } else if (!made && attempt->phase == ATTEMPT_CONFIRM && m->lock == lock && range_parent(m, m->value) == parent)
+    } else
         m->flags &= (uint8_t)~MAPPING_FRESH;
 }
 
