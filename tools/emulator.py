@@ -46,7 +46,8 @@ class Boot:
     cpus: int = 1
     memory: int = 512                 # MiB
     command_line: str = "serial"
-    icount: bool = False              # one tick of guest time is one instruction
+    icount: bool = False              # one tick of guest time is one instruction ...
+    shift: int = 0                    # ... or an instruction takes 2^shift ticks
     extra: tuple = field(default=())  # more arguments for QEMU
     console: bool = False             # for a person: QEMU's monitor is on the terminal, too (Ctrl-A C)
 
@@ -77,7 +78,7 @@ class Boot:
                 "-display", "none", *(("-serial", "mon:stdio") if self.console else ("-monitor", "none", "-serial", "stdio")), "-no-reboot",
                 "-device", "isa-debug-exit,iobase=0xf4,iosize=4", *self.machine.devices]
         if self.icount:
-            line += ["-icount", "shift=0,sleep=off"]
+            line += ["-icount", f"shift={self.shift},sleep=off"]
         if self.via == "kernel":
             line += ["-kernel", str(self.kernel), "-append", self.command_line]
             if self.modules:
