@@ -2,24 +2,16 @@
 /*
  * Constants of C structures for assembly: build/Makefile turns each line of this file's assembly text into a #define of offsets.h. Never linked.
  */
-#include "hal/upcall.h"
-#include <nova/hypercall.h>
-#include "ports/x86/cpu_local.h"
-#include "ports/x86_64/registers.h"
-
-#define OFFSET(name, value) asm volatile(".ascii \"->" #name " %c0\"" : : "i"(value))
+#include "ports/x86/offsets_common.h"
 
 void offsets(void);
 void offsets(void)
 {
-    OFFSET(FRAME_DI, offsetof(struct frame, arg[ARG_DI]));
-    OFFSET(FRAME_SI, offsetof(struct frame, arg[ARG_SI]));
+    offsets_common();
     OFFSET(FRAME_DX, offsetof(struct frame, arg[ARG_DX]));
-    OFFSET(FRAME_AX, offsetof(struct frame, arg[ARG_AX]));
     OFFSET(FRAME_R8, offsetof(struct frame, arg[ARG_R8]));
     OFFSET(FRAME_BX, offsetof(struct frame, reg[REG_BX]));
     OFFSET(FRAME_BP, offsetof(struct frame, reg[REG_BP]));
-    OFFSET(FRAME_CX, offsetof(struct frame, reg[REG_CX]));
     OFFSET(FRAME_R9, offsetof(struct frame, reg[REG_R9]));
     OFFSET(FRAME_R10, offsetof(struct frame, reg[REG_R10]));
     OFFSET(FRAME_R11, offsetof(struct frame, reg[REG_R11]));
@@ -27,22 +19,6 @@ void offsets(void)
     OFFSET(FRAME_R13, offsetof(struct frame, reg[REG_R13]));
     OFFSET(FRAME_R14, offsetof(struct frame, reg[REG_R14]));
     OFFSET(FRAME_R15, offsetof(struct frame, reg[REG_R15]));
-    OFFSET(FRAME_IP, offsetof(struct frame, ip));
-    OFFSET(FRAME_SP, offsetof(struct frame, sp));
-    OFFSET(FRAME_FLAGS, offsetof(struct frame, flags));
-    OFFSET(FRAME_WORDS, offsetof(struct frame, words));
-    OFFSET(FRAME_RESUME, offsetof(struct frame, resume));
-    OFFSET(RESUME_HYPERCALL, RESUME_HYPERCALL);
-    OFFSET(RESUME_FULL, RESUME_FULL);
-    OFFSET(RESUME_IDLE, RESUME_IDLE);
-    OFFSET(KERNEL_SLOW, KERNEL_SLOW);
-    OFFSET(NOVA_REPLY, NOVA_REPLY);
-    OFFSET(CPU_FRAME, offsetof(struct x86_cpu, frame));
     OFFSET(CPU_USER_LIMIT, offsetof(struct x86_cpu, user_limit));
-    OFFSET(CPU_SCRATCH, offsetof(struct x86_cpu, scratch));
-    OFFSET(CPU_CORE, offsetof(struct x86_cpu, core));
     OFFSET(CPU_SELF, offsetof(struct x86_cpu, self));
-    OFFSET(CPU_VCPU_HOST, offsetof(struct x86_cpu, vcpu_host_phys));
-    OFFSET(BLOCK_CPU, offsetof(struct cpu_block, cpu));
-    OFFSET(AP_SLOTS, NOVA_CPUS);
 }

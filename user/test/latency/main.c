@@ -17,27 +17,13 @@ static char only[32];
 static const struct {
     const char *name;
     void (*run)(void);
-} cases[] = {{"waiters-here", waiters_here},
-             {"waiters-there", waiters_there},
-             {"timeouts", timeouts},
-             {"helpers-here", helpers_here},
-             {"helpers-there", helpers_there},
-             {"long-chain", long_chain},
-             {"broken-chain", broken_chain},
-             {"dying-threads", dying_threads},
-             {"ready-threads", ready_threads},
-             {"signals", signals},
-             {"wide-memory", wide_memory},
-             {"crowded-range", crowded_range},
-             {"deep-memory", deep_memory},
-             {"many-ranges", many_ranges},
-             {"scattered-tables", scattered_tables},
-             {"large-memory", large_memory},
-             {"many-objects", many_objects},
-             {"deep-objects", deep_objects},
-             {"full-message", full_message},
-             {"short-message", short_message},
-             {"ports", ports}};
+} cases[] = {{"waiters-here", waiters_here}, {"waiters-there", waiters_there}, {"timeouts", timeouts},
+             {"helpers-here", helpers_here}, {"helpers-there", helpers_there}, {"long-chain", long_chain},
+             {"broken-chain", broken_chain}, {"dying-threads", dying_threads}, {"ready-threads", ready_threads},
+             {"signals", signals},           {"wide-memory", wide_memory},     {"crowded-range", crowded_range},
+             {"deep-memory", deep_memory},   {"many-ranges", many_ranges},     {"scattered-tables", scattered_tables},
+             {"large-memory", large_memory}, {"many-objects", many_objects},   {"deep-objects", deep_objects},
+             {"full-message", full_message}, {"short-message", short_message}, {"ports", ports}};
 
 void expect(const char *what, nova_word got, nova_word want)
 {
