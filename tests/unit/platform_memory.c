@@ -164,11 +164,17 @@ TEST(pool_grows_with_memory)
     CHECK_EQ(pool_size() >> 20, (((9ull << 30) + 0x7ee0000 + 0x9fc00) / 64 + 0x1fffff) >> 21 << 1);
 }
 
-TEST(pool_takes_what_there_is)
+/* A map with nothing in it yet but the memory below the first megabyte. */
+static void low_memory_alone(const char *line)
 {
-    multiboot1_begin(&one, "");
+    multiboot1_begin(&one, line);
     one.map.length = 0;
     multiboot1_memory(&one, 0, 0x9fc00, 1);
+}
+
+TEST(pool_takes_what_there_is)
+{
+    low_memory_alone("");
     multiboot1_memory(&one, 0x100000, 0x1200000, 1);
     multiboot1_memory(&one, 0x701000, 0x1000, 2);
     boots();
@@ -180,9 +186,7 @@ TEST(pool_below_the_image)
 {
     boot_info.image_begin = 0x4000000;
     boot_info.image_end = 0x4100000;
-    multiboot1_begin(&one, "");
-    one.map.length = 0;
-    multiboot1_memory(&one, 0, 0x9fc00, 1);
+    low_memory_alone("");
     multiboot1_memory(&one, 0x100000, 0x4100000, 1);
     boots();
     CHECK_EQ(boot_info.pool_begin, 0x3400000);
@@ -190,9 +194,7 @@ TEST(pool_below_the_image)
 
 TEST(pool_only_small_pages)
 {
-    multiboot1_begin(&one, "");
-    one.map.length = 0;
-    multiboot1_memory(&one, 0, 0x9fc00, 1);
+    low_memory_alone("");
     multiboot1_memory(&one, 0x301000, 0xc00000, 1);
     boots();
     CHECK_EQ(boot_info.pool_begin, 0x301000);
@@ -201,9 +203,7 @@ TEST(pool_only_small_pages)
 
 TEST(pool_from_touching_entries)
 {
-    multiboot1_begin(&one, "");
-    one.map.length = 0;
-    multiboot1_memory(&one, 0, 0x9fc00, 1);
+    low_memory_alone("");
     for (unsigned i = 20; i-- > 1;)
         multiboot1_memory(&one, 0x100000 * i, 0x100000, 1);
     multiboot1_memory(&one, 0x1000000, 0x800000, 1);
@@ -264,9 +264,7 @@ TEST(log_page_not_mapped)
 
 TEST(log_page_none_left)
 {
-    multiboot1_begin(&one, "logmem kmem=1G");
-    one.map.length = 0;
-    multiboot1_memory(&one, 0, 0x9fc00, 1);
+    low_memory_alone("logmem kmem=1G");
     multiboot1_memory(&one, 0x301000, 0x800000, 1);
     boots();
     CHECK_LOG("no free page for the log");

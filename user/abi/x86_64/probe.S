@@ -4,15 +4,29 @@
  */
     .text
 
-/* nova_word probe_enter(f, argument): -1 when f returns. An exception's handler comes back to probe_return with rsp = probe_sp. */
-    .globl probe_enter, probe_return
-probe_enter:
+/* What a C function has to keep; and the end of that function. */
+    .macro KEEP
     push %rbx
     push %rbp
     push %r12
     push %r13
     push %r14
     push %r15
+    .endm
+    .macro RETURN_KEPT
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbp
+    pop %rbx
+    ret
+    .endm
+
+/* nova_word probe_enter(f, argument): -1 when f returns. An exception's handler comes back to probe_return with rsp = probe_sp. */
+    .globl probe_enter, probe_return
+probe_enter:
+    KEEP
     sub $8, %rsp
     mov %rsp, probe_sp(%rip)
     mov %rdi, %rax
@@ -21,23 +35,12 @@ probe_enter:
 probe_return:
     cld
     add $8, %rsp
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
-    ret
+    RETURN_KEPT
 
     .macro WITH_REGISTERS name, ip, instruction:vararg
     .globl \name, \ip
 \name:
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    KEEP
     push %rdi
     mov 0x08(%rdi), %rcx
     mov 0x10(%rdi), %rdx
@@ -81,13 +84,7 @@ probe_return:
     pop 0x80(%rdi)
     mov %rsp, 0x20(%rdi)
     pop %rdi
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
-    ret
+    RETURN_KEPT
     .endm
 
     .macro HYPERCALL
