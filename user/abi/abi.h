@@ -195,6 +195,7 @@ void test_cross_events(void);
 void test_schedule(void);
 void test_domains(void);
 void test_oom(void);
+void test_undo(void);
 void test_ranges(void);
 void test_fpu_owner(void);
 void test_interrupt(void);

@@ -212,6 +212,7 @@ void nova_main(const struct nova_hip *hip, unsigned cpu)
         test_cross();
         test_cross_events();
         test_oom();
+        test_undo();
         test_migrate();
         test_header();
         test_rules();
