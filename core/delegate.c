@@ -63,8 +63,11 @@ static inline unsigned page_delegate(const struct transfer_order *order, word ta
                                         target < host_pages ? flags | MAPPING_HOST : flags);
             status = tables ? NOVA_SUCCESS : NOVA_QUO_OOM;
             steps_spend(order->budget, MAPPING_COST + tables * TABLE_COST);
-        } else
+        } else {
             steps_spend(order->budget, PASS_COST);
+            if (__builtin_expect(next->mapping.flags & MAPPING_FRESH, 0))
+                attempt_pass(0, false, false, &next->mapping, parent, parent->lock);
+        }
         spin_unlock(&to->space.lock);
     }
     mapping_unlock(parent->lock);

@@ -42,10 +42,10 @@ unsigned range_add(struct range_space *to, bool memory, word at, word *count, bo
 
 void attempt_pass(struct attempt *attempt, bool made, bool complete, struct mapping *m, const struct mapping *parent, uint8_t lock)
 {
-    /* What is fresh already is this message's own, or left over from one that was given up. */
+    /* What is fresh already is this message's own, or another one's that is not through yet or was given up. */
     if (made ? complete : !(m->flags & MAPPING_FRESH) || m->lock != lock || range_parent(m, m->value) != parent)
         return;
-    if (attempt->phase == ATTEMPT_MAKE) {
+    if (attempt && attempt->phase == ATTEMPT_MAKE) {
         m->flags |= MAPPING_FRESH;
         attempt->fresh = true;
     } else
@@ -68,7 +68,7 @@ unsigned range_fill(const struct transfer_order *order, struct range_space *to, 
         word stop = next && next->mapping.base < end ? next->mapping.base : end;
         if (stop <= at) {
             steps_spend(&budget, PASS_COST);
-            if (order->attempt)
+            if (__builtin_expect(next->mapping.flags & MAPPING_FRESH, 0))
                 attempt_pass(order->attempt, false, false, &next->mapping, template->parent, template->lock);
             at = range_end(next);
             continue;
@@ -116,7 +116,7 @@ unsigned object_fill(const struct transfer_order *order, struct object_space *to
     }
     if (made && enough)
         slot_fill(to, slot, selector, object, permissions, parent, lock);
-    if (order->attempt && slot && slot->value)
+    if (enough && (made ? order->attempt != 0 : slot && slot->flags & MAPPING_FRESH))
         attempt_pass(order->attempt, made, order->last && !nova_crd_order(order->crd), slot, parent, lock);
     spin_unlock(&to->space.lock);
     return enough ? NOVA_SUCCESS : NOVA_QUO_OOM;

@@ -41,8 +41,8 @@ unsigned range_add(struct range_space *to, bool memory, word at, word *count, bo
                    const struct mapping *template, word value, uint8_t flags);
 
 /*
- * A place of the receiver's has been passed, under both locks, by an attempt: 'made' = it has made this mapping, else the mapping was there
- * before. parent and lock: of what it would make. complete: the message is complete with it.
+ * A place of the receiver's has been passed, under both locks: 'made' = by making this mapping in an attempt, else the mapping was there before, and is fresh. parent
+ * and lock: of what is delegated. complete: the message is complete with it. attempt 0: what is delegated stays, whoever has made it.
  */
 void attempt_pass(struct attempt *attempt, bool made, bool complete, struct mapping *m, const struct mapping *parent, uint8_t lock);
 
