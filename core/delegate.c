@@ -40,40 +40,6 @@ static inline bool piece_decode(const struct transfer_order *order, struct piece
     return true;
 }
 
-/* What most delegations are: one page from one PD's memory to another's. Not for an attempt. */
-static inline unsigned page_delegate(const struct transfer_order *order, word target, unsigned mask, uint8_t flags)
-{
-    struct range_space *from = &order->from->memory, *to = &order->to->memory;
-    word source = nova_crd_base(order->crd);
-    struct range *range = range_next_locked(from, source), *next;
-    if (!range)
-        return NOVA_SUCCESS;
-    struct mapping *parent = &range->mapping, template;
-    unsigned status = NOVA_SUCCESS;
-    template.rights = parent->rights &(uint8_t)mask;
-    if (parent->base <= source && template.rights && !(parent->flags & MAPPING_FIXED)) {
-        template.parent = parent;
-        template.lock = parent->lock;
-        template.type = parent->type;
-        spin_lock(&to->space.lock);
-        next = range_next(to, target);
-        if (!next || next->mapping.base > target) {
-            word count = 1;
-            unsigned tables = range_add(to, true, target, &count, true, next, &template, parent->value + (source - parent->base),
-                                        target < host_pages ? flags | MAPPING_HOST : flags);
-            status = tables ? NOVA_SUCCESS : NOVA_QUO_OOM;
-            steps_spend(order->budget, MAPPING_COST + tables * TABLE_COST);
-        } else {
-            steps_spend(order->budget, PASS_COST);
-            if (__builtin_expect(next->mapping.flags & MAPPING_FRESH, 0))
-                attempt_pass(0, false, false, &next->mapping, parent, parent->lock);
-        }
-        spin_unlock(&to->space.lock);
-    }
-    mapping_unlock(parent->lock);
-    return status;
-}
-
 /* From one PD's ranges to another's. */
 static unsigned ranges_delegate(struct transfer_order *order, struct range_space *from, struct range_space *to,
                                 const struct piece *whole)
@@ -100,13 +66,13 @@ static unsigned ranges_delegate(struct transfer_order *order, struct range_space
                                  whole->flags,
                                  parent->type,
                                  whole->last && stop == end};
-            struct mapping template;
-            template.value = parent->value + (at - parent->base);
-            template.parent = parent;
-            template.rights = (uint8_t)rights;
-            template.lock = lock;
-            template.type = parent->type;
-            status = range_fill(order, to, &part, &template, &done);
+            struct mapping new;
+            new.value = parent->value + (at - parent->base);
+            new.parent = parent;
+            new.rights = (uint8_t)rights;
+            new.lock = lock;
+            new.type = parent->type;
+            status = range_fill(order, to, &part, &new, &done);
             at += done;
         } else {
             steps_spend(order->budget, PASS_COST);
@@ -148,13 +114,13 @@ static unsigned ranges_from_kernel(struct transfer_order *order, struct range_sp
         if (!hidden && whole->mask & 7) {
             uint8_t lock = mapping_lock_choose(&to->space, whole->target); /* the same one when it is confirmed */
             mapping_lock(lock);
-            struct mapping template;
-            template.value = at;
-            template.parent = 0;
-            template.rights = whole->mask & 7;
-            template.lock = lock;
-            template.type = whole->type;
-            status = range_fill(order, to, &part, &template, &done);
+            struct mapping new;
+            new.value = at;
+            new.parent = 0;
+            new.rights = whole->mask & 7;
+            new.lock = lock;
+            new.type = whole->type;
+            status = range_fill(order, to, &part, &new, &done);
             mapping_unlock(lock);
         }
         at += done;
@@ -250,16 +216,46 @@ bool delegate_target(struct transfer_order *order, struct extent *target)
     return target->first <= target->last;
 }
 
+unsigned page_delegate(const struct transfer_order *order, word target, unsigned mask)
+{
+    struct range_space *from = &order->from->memory, *to = &order->to->memory;
+    word source = nova_crd_base(order->crd);
+    struct range *range = range_next_locked(from, source), *next;
+    if (!range)
+        return NOVA_SUCCESS;
+    struct mapping *parent = &range->mapping;
+    unsigned status = NOVA_SUCCESS, rights = parent->rights & mask;
+    if (parent->base <= source && rights && !(parent->flags & MAPPING_FIXED)) {
+        spin_lock(&to->space.lock);
+        next = range_next(to, target);
+        if (!next || next->mapping.base > target) {
+            struct mapping new;
+            new.parent = parent;
+            new.value = parent->value + (source - parent->base);
+            new.base = target;
+            new.rights = (uint8_t)rights;
+            new.flags = (uint8_t)(order_flags(order) | (target < host_pages ? MAPPING_HOST : 0));
+            new.lock = parent->lock;
+            new.type = parent->type;
+            status = range_add(to, &new, 1, next, order->budget) ? NOVA_SUCCESS : NOVA_QUO_OOM;
+        } else {
+            if (order->budget)
+                steps_spend(order->budget, PASS_COST);
+            if (__builtin_expect(next->mapping.flags & MAPPING_FRESH, 0))
+                attempt_pass(0, false, false, &next->mapping, parent, parent->lock);
+        }
+        spin_unlock(&to->space.lock);
+    }
+    mapping_unlock(parent->lock);
+    return status;
+}
+
 unsigned space_delegate(struct transfer_order *order, word *result)
 {
-    word crd = order->crd, window = order->window;
-    unsigned mask = nova_crd_perm(crd) & nova_crd_perm(window), room = nova_crd_order(window);
-    if (nova_crd_type(crd) != NOVA_CRD_MEM || nova_crd_type(window) != NOVA_CRD_MEM || nova_crd_order(crd) || !order->from ||
-        order->attempt || !mask)
+    if (!order_is_page(order) || order->attempt)
         return any_delegate(order, result);
-    /* Every page number that a CRD can hold lies in a memory space. */
-    word inside = room < 8 * sizeof(word) - PAGE_BITS ? ((word)1 << room) - 1 : ~(word)0 >> PAGE_BITS;
-    word target = (nova_crd_base(window) & ~inside) | (order->control >> 12 & inside);
+    word target = page_target(order->control, order->window);
+    unsigned mask = nova_crd_perm(order->crd) & nova_crd_perm(order->window);
     *result = nova_crd(NOVA_CRD_MEM, target, 0, mask);
-    return page_delegate(order, target, mask, order_flags(order));
+    return page_delegate(order, target, mask);
 }

@@ -6,38 +6,39 @@
 
 #include "core/lib/bits.h"
 
-unsigned range_add(struct range_space *to, bool memory, word at, word *count, bool whole, struct range *after,
-                   const struct mapping *template, word value, uint8_t flags)
+struct range *range_add(struct range_space *to, const struct mapping *restrict new, word count, struct range *after,
+                        unsigned *budget)
 {
-    struct page_reserve reserve = {0, 0};
     struct range *range = slab_take(to->space.account, slab_class(sizeof *range), false);
     if (!range)
         return 0;
-    bool mapped =
-        memory && flags == MAPPING_HOST && mmu_map_quickly(to->mmu, at, *count, value, template->rights & 7, template->type);
-    if (!mapped) {
-        if (memory && *count > 1 && !whole)
-            *count = mmu_piece(at, *count, value);
-        if (!range_prepare(to, at, *count, value, flags, &reserve)) {
+    unsigned cost = MAPPING_COST;
+    bool memory = to->space.type == NOVA_CRD_MEM;
+    if (!memory || new->flags != MAPPING_HOST ||
+        !mmu_map_quickly(to->mmu, new->base, count, new->value, new->rights & 7, new->type)) {
+        if (memory && count > 1 && budget)
+            count = mmu_piece(new->base, count, new->value);
+        unsigned tables = range_map(to, new, count);
+        if (!tables) {
             slab_free(to->space.account, range, sizeof *range);
             return 0;
         }
+        cost += TABLE_COST * (tables - 1);
     }
-    unsigned tables = reserve.count;
     struct mapping *m = &range->mapping;
-    m->value = value;
+    m->value = new->value;
     m->space = &to->space;
-    m->base = at;
-    m->rights = template->rights;
-    m->flags = flags;
-    m->lock = template->lock;
-    m->type = template->type;
-    range->count = *count;
-    mapping_link(m, template->parent);
-    range_enter(to, range, after, mapped ? 0 : &reserve);
-    if (__builtin_expect(reserve.count, 0))
-        range_unprepare(to, &reserve);
-    return 1 + tables;
+    m->base = new->base;
+    m->rights = new->rights;
+    m->flags = new->flags;
+    m->lock = new->lock;
+    m->type = new->type;
+    range->count = count;
+    mapping_link(m, new->parent);
+    range_enter(to, range, after);
+    if (budget)
+        steps_spend(budget, memory ? cost + count : cost);
+    return range;
 }
 
 void attempt_pass(struct attempt *attempt, bool made, bool complete, struct mapping *m, const struct mapping *parent, uint8_t lock)
@@ -52,10 +53,10 @@ void attempt_pass(struct attempt *attempt, bool made, bool complete, struct mapp
         m->flags &= (uint8_t)~MAPPING_FRESH;
 }
 
-unsigned range_fill(const struct transfer_order *order, struct range_space *to, const struct piece *piece,
-                    const struct mapping *template, word *done)
+unsigned range_fill(const struct transfer_order *order, struct range_space *to, const struct piece *piece, struct mapping *new,
+                    word *done)
 {
-    word at = piece->target, end = at + piece->count;
+    word at = piece->target, end = at + piece->count, value = new->value;
     bool memory = to->space.type == NOVA_CRD_MEM, fills = order_fills(order);
     unsigned status = NOVA_SUCCESS, budget = *order->budget;
     spin_lock(&to->space.lock);
@@ -69,7 +70,7 @@ unsigned range_fill(const struct transfer_order *order, struct range_space *to, 
         if (stop <= at) {
             steps_spend(&budget, PASS_COST);
             if (__builtin_expect(next->mapping.flags & MAPPING_FRESH, 0))
-                attempt_pass(order->attempt, false, false, &next->mapping, template->parent, template->lock);
+                attempt_pass(order->attempt, false, false, &next->mapping, new->parent, new->lock);
             at = range_end(next);
             continue;
         }
@@ -77,22 +78,21 @@ unsigned range_fill(const struct transfer_order *order, struct range_space *to, 
             at = stop;
             continue;
         }
-        uint8_t flags = piece->flags;
-        word value = template->value + (at - piece->target);
+        new->base = at;
+        new->value = value + (at - piece->target);
+        new->flags = piece->flags;
         if (memory && at < host_pages)
             stop = word_min(stop, host_pages);
         if (!memory || at < host_pages)
-            flags |= MAPPING_HOST;
-        word count = stop - at;
-        unsigned tables = range_add(to, memory, at, &count, false, next, template, value, flags);
-        if (!tables) {
+            new->flags |= MAPPING_HOST;
+        struct range *range = range_add(to, new, stop - at, next, &budget);
+        if (!range) {
             status = NOVA_QUO_OOM;
             break;
         }
-        steps_spend(&budget, MAPPING_COST + (memory ? count : 0) + tables * TABLE_COST);
-        at += count;
+        at += range->count;
         if (order->attempt)
-            attempt_pass(order->attempt, true, piece->last && at == end, &to->entered->mapping, template->parent, template->lock);
+            attempt_pass(order->attempt, true, piece->last && at == end, &range->mapping, new->parent, new->lock);
     }
     spin_unlock(&to->space.lock);
     *order->budget = budget;
@@ -126,15 +126,14 @@ enum nova_status space_give_memory(struct spaces *spaces, word page, word count,
 {
     struct range_space *space = &spaces->memory;
     uint8_t lock = mapping_lock_choose(&space->space, page);
-    struct mapping template = {.rights = (uint8_t)rights, .lock = lock};
+    struct mapping new = {
+        .value = frame, .base = page, .rights = (uint8_t)rights, .flags = (uint8_t)(flags | MAPPING_HOST), .lock = lock};
     enum nova_status status = NOVA_BAD_PAR;
     mapping_lock(lock);
     spin_lock(&space->space.lock);
     struct range *there = range_next(space, page);
     if (!there || there->mapping.base >= page + count)
-        status = range_add(space, true, page, &count, true, there, &template, frame, (uint8_t)(flags | MAPPING_HOST))
-                     ? NOVA_SUCCESS
-                     : NOVA_QUO_OOM;
+        status = range_add(space, &new, count, there, 0) ? NOVA_SUCCESS : NOVA_QUO_OOM;
     spin_unlock(&space->space.lock);
     mapping_unlock(lock);
     return status;

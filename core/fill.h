@@ -34,11 +34,10 @@ enum { PASS_COST = 32, MAPPING_COST = 40, TABLE_COST = 48 };
 static inline void steps_spend(unsigned *budget, word steps) { *budget -= steps < *budget ? (unsigned)steps : *budget; }
 
 /*
- * Enters *count units of the receiver's space from 'at' on, which is empty there and on one side of the user limit, or as many as go in one piece, if not the
- * whole is asked for. Under both locks. 0 = out of memory; else 1 + number of new tables.
+ * Enters count units into the receiver's space as 'new' says (parent, value, base, rights, flags, lock, type), where that is empty and on one side of the user limit;
+ * 'after' comes next. With a budget: as many units as go in one piece, and what it costs is taken off. Under both locks. 0 = out of memory.
  */
-unsigned range_add(struct range_space *to, bool memory, word at, word *count, bool whole, struct range *after,
-                   const struct mapping *template, word value, uint8_t flags);
+struct range *range_add(struct range_space *to, const struct mapping *new, word count, struct range *after, unsigned *budget);
 
 /*
  * A place of the receiver's has been passed, under both locks: 'made' = by making this mapping in an attempt, else the mapping was there before, and is fresh. parent
@@ -47,11 +46,11 @@ unsigned range_add(struct range_space *to, bool memory, word at, word *count, bo
 void attempt_pass(struct attempt *attempt, bool made, bool complete, struct mapping *m, const struct mapping *parent, uint8_t lock);
 
 /*
- * Enters the piece wherever the receiver's space is empty, as template says (parent, rights, lock, type; value: of its first unit). *done:
+ * Enters the piece wherever the receiver's space is empty, as 'new' says (parent, rights, lock, type; value: of its first unit). *done:
  * how many units of the piece it has passed.
  */
-unsigned range_fill(const struct transfer_order *order, struct range_space *to, const struct piece *piece,
-                    const struct mapping *template, word *done);
+unsigned range_fill(const struct transfer_order *order, struct range_space *to, const struct piece *piece, struct mapping *new,
+                    word *done);
 
 /* The same for one object. */
 unsigned object_fill(const struct transfer_order *order, struct object_space *to, word selector, struct object *object,

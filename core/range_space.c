@@ -95,33 +95,7 @@ static bool bitmap_prepare(struct range_space *space, const uint8_t **place, uns
     return true;
 }
 
-bool range_prepare_tables(struct range_space *space, word base, word count, word value, unsigned flags,
-                          struct page_reserve *reserve)
-{
-    if (!is_memory(space))
-        return bitmap_prepare(space, &space->mmu->io_bitmap, IO_BITMAP_ORDER) &&
-               (!(flags & MAPPING_GUEST) || bitmap_prepare(space, &space->mmu->io_guest, IO_GUEST_ORDER));
-    unsigned need = flags & MAPPING_HOST ? mmu_need(space->mmu, MMU_HOST, base, count, value) : 0;
-    for (unsigned view = MMU_GUEST; flags & OTHER_VIEWS && view < MMU_VIEWS; view++)
-        if (flags & view_flag[view])
-            need += mmu_need(space->mmu, view, base, count, value);
-    if (__builtin_expect(!need, 1))
-        return true;
-    /* Do not try for long what cannot succeed. */
-    if (need > quota_room(&space->space.account->quota))
-        return false;
-    while (reserve->count < need) {
-        void *page = account_page_alloc(space->space.account, 0);
-        if (!page) {
-            range_unprepare(space, reserve);
-            return false;
-        }
-        page_reserve_put(reserve, page);
-    }
-    return true;
-}
-
-void range_unprepare(struct range_space *space, struct page_reserve *reserve)
+static void range_unprepare(struct range_space *space, struct page_reserve *reserve)
 {
     while (reserve->count)
         account_page_free(space->space.account, page_reserve_take(reserve), 0);
@@ -139,10 +113,10 @@ static void bitmap_set(const uint8_t *read_only, word from, word end, bool denie
     }
 }
 
-static void ports_set(struct range_space *space, const struct range *range, word from, word end, bool denied)
+static void ports_set(struct range_space *space, const struct mapping *m, word from, word end, bool denied)
 {
     bitmap_set(space->mmu->io_bitmap, from, end, denied);
-    if (range->mapping.flags & MAPPING_GUEST)
+    if (m->flags & MAPPING_GUEST)
         bitmap_set(space->mmu->io_guest, from, end, denied);
     __atomic_fetch_add(&space->mmu->io_generation, 1, __ATOMIC_RELEASE);
 }
@@ -169,24 +143,57 @@ static inline bool view_protect(struct range_space *space, enum mmu_view view, w
     return !need || view_split(space, view, from, end, rights, need);
 }
 
-void range_enter(struct range_space *space, struct range *range, struct range *after, struct page_reserve *reserve)
+/* Pages for the tables that memory at this place may need. */
+static bool tables_prepare(struct range_space *space, const struct mapping *m, word count, struct page_reserve *reserve)
 {
-    const struct mapping *m = &range->mapping;
+    unsigned need = m->flags & MAPPING_HOST ? mmu_need(space->mmu, MMU_HOST, m->base, count, m->value) : 0;
+    for (unsigned view = MMU_GUEST; m->flags & OTHER_VIEWS && view < MMU_VIEWS; view++)
+        if (m->flags & view_flag[view])
+            need += mmu_need(space->mmu, view, m->base, count, m->value);
+    if (__builtin_expect(!need, 1))
+        return true;
+    /* Do not try for long what cannot succeed. */
+    if (need > quota_room(&space->space.account->quota))
+        return false;
+    while (reserve->count < need) {
+        void *page = account_page_alloc(space->space.account, 0);
+        if (!page) {
+            range_unprepare(space, reserve);
+            return false;
+        }
+        page_reserve_put(reserve, page);
+    }
+    return true;
+}
+
+unsigned range_map(struct range_space *space, const struct mapping *m, word count)
+{
+    struct page_reserve reserve = {0, 0};
+    if (!is_memory(space)) {
+        if (!bitmap_prepare(space, &space->mmu->io_bitmap, IO_BITMAP_ORDER) ||
+            (m->flags & MAPPING_GUEST && !bitmap_prepare(space, &space->mmu->io_guest, IO_GUEST_ORDER)))
+            return 0;
+        ports_set(space, m, m->base, m->base + count, false);
+        return 1;
+    }
+    if (!tables_prepare(space, m, count, &reserve))
+        return 0;
+    unsigned tables = reserve.count;
+    if (m->flags & MAPPING_HOST)
+        mmu_map(space->mmu, MMU_HOST, m->base, count, m->value, m->rights & 7, m->type, &reserve);
+    for (unsigned view = MMU_GUEST; m->flags & OTHER_VIEWS && view < MMU_VIEWS; view++)
+        if (m->flags & view_flag[view])
+            mmu_map(space->mmu, view, m->base, count, m->value, m->rights & 7, m->type, &reserve);
+    range_unprepare(space, &reserve);
+    return 1 + tables;
+}
+
+void range_enter(struct range_space *space, struct range *range, struct range *after)
+{
     treap_insert_by(&space->ranges, &range->tree, range_before);
     space->entered = range;
     space->empty = range_end(range);
     space->after = after;
-    if (!reserve)
-        return;
-    if (!is_memory(space)) {
-        ports_set(space, range, m->base, range_end(range), false);
-        return;
-    }
-    if (m->flags & MAPPING_HOST)
-        mmu_map(space->mmu, MMU_HOST, m->base, range->count, m->value, m->rights & 7, m->type, reserve);
-    for (unsigned view = MMU_GUEST; m->flags & OTHER_VIEWS && view < MMU_VIEWS; view++)
-        if (m->flags & view_flag[view])
-            mmu_map(space->mmu, view, m->base, range->count, m->value, m->rights & 7, m->type, reserve);
 }
 
 bool range_protect_any(struct range_space *space, struct range *range, word from, word end, unsigned rights)
@@ -194,7 +201,7 @@ bool range_protect_any(struct range_space *space, struct range *range, word from
     unsigned flags = range->mapping.flags;
     if (!is_memory(space)) {
         if (!rights)
-            ports_set(space, range, from, end, true);
+            ports_set(space, &range->mapping, from, end, true);
         return true;
     }
     bool enough = !(flags & MAPPING_HOST) || view_protect(space, MMU_HOST, from, end, rights & 7);

@@ -42,23 +42,14 @@ static inline struct range *range_find(struct range_space *space, word place)
  */
 struct range *range_next_locked(struct range_space *space, word place);
 
-/* Memory that a range at this place with this value may need beside its node: table pages go into the reserve; false = the account is exhausted (the reserve is empty again). */
-bool range_prepare_tables(struct range_space *space, word base, word count, word value, unsigned flags,
-                          struct page_reserve *reserve);
-static inline bool range_prepare(struct range_space *space, word base, word count, word value, unsigned flags,
-                                 struct page_reserve *reserve)
-{
-    bool plain = space->space.type == NOVA_CRD_MEM && !(flags & (MAPPING_GUEST | MAPPING_DEVICE));
-    if (__builtin_expect(plain && (!(flags & MAPPING_HOST) || !mmu_need(space->mmu, MMU_HOST, base, count, value)), 1))
-        return true;
-    return range_prepare_tables(space, base, count, value, flags, reserve);
-}
+/*
+ * Maps count units as a mapping says that is to be entered (base, value, rights, flags, type). 0 = the account is exhausted, and nothing is changed; else 1 + number
+ * of tables that were taken for it.
+ */
+unsigned range_map(struct range_space *space, const struct mapping *m, word count);
 
-/* Gives what is left of a reserve back. */
-void range_unprepare(struct range_space *space, struct page_reserve *reserve);
-
-/* Puts a filled-in range into the space and maps it, if it is not mapped already (reserve 0). The place is empty, and 'after' (0 = nothing) comes next. Cannot fail. */
-void range_enter(struct range_space *space, struct range *range, struct range *after, struct page_reserve *reserve);
+/* Puts a filled-in range that is mapped into the space. The place is empty, and 'after' (0 = nothing) comes next. */
+void range_enter(struct range_space *space, struct range *range, struct range *after);
 
 /*
  * Takes [from, end) of a range out of the page tables or the bitmap, or leaves only 'rights' there. The caller flushes, whatever the result is. False = the pool

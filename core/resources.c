@@ -106,8 +106,11 @@ static unsigned misc_delegate(struct cpu *cpu, struct ec *ec, word *arg)
         transfer_end(&ec->moved, &ec->cursor); /* they may have gone between two steps */
         return NOVA_BAD_CAP;
     }
+    unsigned typed = items_typed(__atomic_load_n(&ec->utcb->items, __ATOMIC_RELAXED)), status;
+    if (transfer_page(&from->spaces, &to->spaces, ec->utcb, typed, arg[1], &ec->moved, &status))
+        return status;
     struct transfer transfer = {&from->spaces, &to->spaces, from->root, ec->utcb, 0, arg[1], arg[1], &ec->moved, &ec->cursor, 0};
-    unsigned status = transfer_items(&transfer, items_typed(__atomic_load_n(&ec->utcb->items, __ATOMIC_RELAXED)));
+    status = transfer_items(&transfer, typed);
     return status == TRANSFER_AGAIN ? hypercall_again(cpu, ec) : status;
 }
 

@@ -170,8 +170,9 @@ static void revocation_init(struct revocation *revocation, struct cpu *cpu, unsi
 }
 
 /* What most revokes of memory are about: a range that was delegated as such, and from which nothing derives. False = it is something else, and nothing was done. */
-static inline bool whole_revoke(struct cpu *cpu, struct range_space *space, word page, word count, unsigned permissions)
+static inline bool whole_revoke(struct cpu *cpu, struct range_space *space, word crd)
 {
+    word page = nova_crd_base(crd) & ~crd_inside(crd), count = crd_inside(crd) + 1;
     struct range *range = range_next_locked(space, page);
     if (!range)
         return true;
@@ -179,7 +180,7 @@ static inline bool whole_revoke(struct cpu *cpu, struct range_space *space, word
     uint8_t lock = m->lock;
     bool done = m->base >= page + count;
     if (m->base == page && range->count == count && !m->child && !(m->flags & (MAPPING_FIXED | MAPPING_PART)) &&
-        !(m->rights & ~permissions)) {
+        !(m->rights & ~nova_crd_perm(crd))) {
         spin_lock(&space->space.lock);
         if ((done = range_protect(space, range, page, page + count, 0))) {
             mapping_unlink(m);
@@ -193,14 +194,11 @@ static inline bool whole_revoke(struct cpu *cpu, struct range_space *space, word
     return done;
 }
 
-enum revoke_result space_revoke(struct cpu *cpu, struct spaces *spaces, word crd, bool self, bool keep, word *progress,
-                                struct mapping *cursor)
+static __attribute__((noinline)) enum revoke_result any_revoke(struct cpu *cpu, struct spaces *spaces, word crd, bool self,
+                                                               bool keep, word *progress, struct mapping *cursor)
 {
     struct extent range = crd_extent(crd);
     if (nova_crd_type(crd) == NOVA_CRD_NULL || range.first > range.last)
-        return REVOKE_DONE;
-    if (nova_crd_type(crd) == NOVA_CRD_MEM && self && !keep && !cursor_parked(cursor) &&
-        whole_revoke(cpu, &spaces->memory, range.first, range.last - range.first + 1, nova_crd_perm(crd)))
         return REVOKE_DONE;
     struct revocation revocation;
     revocation_init(&revocation, cpu, nova_crd_perm(crd), cursor);
@@ -210,6 +208,14 @@ enum revoke_result space_revoke(struct cpu *cpu, struct spaces *spaces, word crd
     bool done = step(&revocation, spaces, nova_crd_type(crd), &at, range.last);
     *progress = at - range.first;
     return revocation.no_memory ? REVOKE_NO_MEMORY : done ? REVOKE_DONE : REVOKE_AGAIN;
+}
+
+enum revoke_result space_revoke(struct cpu *cpu, struct spaces *spaces, word crd, bool self, bool keep, word *progress,
+                                struct mapping *cursor)
+{
+    if (nova_crd_type(crd) == NOVA_CRD_MEM && self && !keep && !cursor_parked(cursor) && whole_revoke(cpu, &spaces->memory, crd))
+        return REVOKE_DONE;
+    return any_revoke(cpu, spaces, crd, self, keep, progress, cursor);
 }
 
 /* The same where it need not be fast. */

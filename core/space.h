@@ -34,12 +34,18 @@ struct extent {
     word first, last;
 };
 
-/* First and last unit of a CRD, cut at the end of its space; first > last = it lies beyond. */
-static inline struct extent crd_extent(word crd)
+/* The bits of a unit's number that a CRD leaves open. */
+static inline word crd_inside(word crd)
 {
     enum { BITS = 8 * sizeof(word) - 12 };
     unsigned order = nova_crd_order(crd);
-    word limit = space_limit(nova_crd_type(crd)), mask = ((word)1 << (order < BITS ? order : BITS)) - 1;
+    return ((word)1 << (order < BITS ? order : BITS)) - 1;
+}
+
+/* First and last unit of a CRD, cut at the end of its space; first > last = it lies beyond. In memory spaces every unit that a CRD can hold lies inside. */
+static inline struct extent crd_extent(word crd)
+{
+    word limit = space_limit(nova_crd_type(crd)), mask = crd_inside(crd);
     word first = nova_crd_base(crd) & ~mask, last = first | mask;
     return (struct extent){first, last < limit ? last : limit};
 }

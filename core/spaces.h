@@ -52,6 +52,24 @@ enum { TRANSFER_AGAIN = 0x200 };
  */
 unsigned space_delegate(struct transfer_order *order, word *result);
 
+/* Whether an order is what most are: one page from a PD's memory. */
+static inline bool order_is_page(const struct transfer_order *order)
+{
+    return nova_crd_type(order->crd) == NOVA_CRD_MEM && nova_crd_type(order->window) == NOVA_CRD_MEM &&
+           !nova_crd_order(order->crd) && order->from && nova_crd_perm(order->crd) & nova_crd_perm(order->window);
+}
+
+/*
+ * Delegates that, outside of an attempt, to the page that the hotspot and the window name. Looks at from, to, crd, control and budget alone (0 = it costs nothing). NOVA_SUCCESS,
+ * NOVA_QUO_OOM.
+ */
+unsigned page_delegate(const struct transfer_order *order, word target, unsigned mask);
+static inline word page_target(word control, word window)
+{
+    word inside = crd_inside(window);
+    return (nova_crd_base(window) & ~inside) | (control >> 12 & inside);
+}
+
 /* Where in the receiver's space an item of an attempt may have made something; false = nowhere. */
 bool delegate_target(struct transfer_order *order, struct extent *target);
 

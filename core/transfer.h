@@ -13,6 +13,30 @@
  */
 unsigned transfer_items(const struct transfer *transfer, unsigned count);
 
+/*
+ * What most transfers are: one item, and that one page to be delegated, which goes through or not as a whole. False = it is something else, or it has begun, and
+ * nothing was done.
+ */
+static inline __attribute__((always_inline)) bool transfer_page(struct spaces *from, struct spaces *to, struct nova_utcb *source,
+                                                                unsigned typed, word window, const struct transfer_place *place,
+                                                                unsigned *status)
+{
+    const volatile struct nova_item *item = nova_item(source, 0);
+    struct transfer_order order;
+    if (typed != 1 || transfer_begun(place))
+        return false;
+    order.from = from;
+    order.to = to;
+    order.crd = item->crd;
+    order.control = item->control;
+    order.window = window;
+    order.budget = 0;
+    if ((order.control & (NOVA_ITEM_KIND | NOVA_ITEM_KERNEL)) != NOVA_ITEM_DELEGATE || !order_is_page(&order))
+        return false;
+    *status = page_delegate(&order, page_target(order.control, window), nova_crd_perm(order.crd) & nova_crd_perm(window));
+    return true;
+}
+
 /* The numbers of untyped words and typed items that the kernel honours in an items word. */
 static inline unsigned items_untyped(word items)
 {

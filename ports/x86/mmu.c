@@ -55,7 +55,7 @@ static inline bool large_again(const struct mmu *mmu, word page, word count, uin
         return false;
     uint64_t *at = *entry = (uint64_t *)mmu->port[PORT_LARGE] + table_index(page, 2);
     for (const uint64_t *end = at + (count >> TABLE_BITS); at < end; at++)
-        if (((word)*at & (ENTRY_PRESENT | ENTRY_LARGE)) == ENTRY_PRESENT)
+        if (leads_on(*at))
             return false;
     return true;
 }
@@ -119,9 +119,9 @@ static inline uint64_t entry_address(word frame) { return (uint64_t)frame << PAG
 static inline void leaves_write(uint64_t *entry, word count, word frame, uint64_t bits, unsigned size)
 {
     uint64_t value = entry_address(frame) | bits;
-    for (;; value += size) {
+    for (const uint64_t *end = entry + count;; value += size) {
         entry_write(entry++, value);
-        if (!--count)
+        if (entry == end)
             break;
     }
 }

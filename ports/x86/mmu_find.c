@@ -13,7 +13,7 @@ static SELDOM struct mmu_leaf leaf_find(const struct mmu *mmu, enum mmu_view vie
     uint64_t entry;
     do /* another CPU may put a table in the place of a large page meanwhile */
         entry = entry_read(walk(mmu, view, page, &leaf.level));
-    while (leaf.level > 1 && (entry & (ENTRY_PRESENT | ENTRY_LARGE)) == ENTRY_PRESENT);
+    while (leaf.level > 1 && leads_on(entry));
     if (!(entry & ENTRY_PRESENT))
         return leaf;
     leaf.frame = (entry & ENTRY_ADDRESS) >> PAGE_BITS | (page & (entry_span(leaf.level) - 1));
@@ -55,7 +55,7 @@ static SELDOM bool collect(uint64_t *table, unsigned level, unsigned entries, st
         uint64_t entry = table[i];
         if (!entry)
             continue; /* as most are */
-        if ((entry & (ENTRY_PRESENT | ENTRY_LARGE)) != ENTRY_PRESENT)
+        if (!leads_on(entry))
             continue;
         uint64_t *child = table_of(entry);
         if (level > 2 && (!go->scans-- || !collect(child, level - 1, TABLE_ENTRIES, go)))

@@ -13,6 +13,12 @@
 
 static inline uint64_t *table_of(uint64_t entry) { return phys_to_virt(entry & ENTRY_ADDRESS); }
 
+/* Whether an entry above the lowest level leads to a table. */
+static inline bool leads_on(uint64_t entry)
+{
+    return ((word)entry & (word)(ENTRY_PRESENT | ENTRY_LARGE)) == (word)ENTRY_PRESENT;
+}
+
 static inline unsigned table_index(word page, unsigned level)
 {
     return (unsigned)(page >> TABLE_BITS * (level - 1)) & (TABLE_ENTRIES - 1);
@@ -63,7 +69,7 @@ static inline uint64_t *walk(const struct mmu *mmu, enum mmu_view view, word pag
     uint64_t *table = phys_to_virt(mmu->root[view]);
     for (unsigned at = levels(view);; at--) {
         uint64_t *entry = &table[table_index(page, at)];
-        if (at == 1 || (*entry & (ENTRY_PRESENT | ENTRY_LARGE)) != ENTRY_PRESENT) {
+        if (at == 1 || !leads_on(*entry)) {
             *level = at;
             return entry;
         }
