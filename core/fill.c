@@ -12,7 +12,7 @@ struct range *range_add(struct range_space *to, const struct mapping *restrict n
     struct range *range = slab_take(to->space.account, slab_class(sizeof *range), false);
     if (!range)
         return 0;
-    unsigned cost = MAPPING_COST;
+    unsigned cost = RANGE_COST;
     bool memory = to->space.type == NOVA_CRD_MEM;
     if (!memory || new->flags != MAPPING_HOST ||
         !mmu_map_quickly(to->mmu, new->base, count, new->value, new->rights & 7, new->type)) {
@@ -106,7 +106,7 @@ unsigned object_fill(const struct transfer_order *order, struct object_space *to
     bool enough = true;
     if (!permissions)
         return NOVA_SUCCESS;
-    steps_spend(order->budget, MAPPING_COST);
+    steps_spend(order->budget, SLOT_COST);
     spin_lock(&to->space.lock);
     struct mapping *slot = object_space_slot(to, selector);
     bool made = (!slot || !slot->value) && order_fills(order);

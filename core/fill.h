@@ -28,8 +28,8 @@ static inline bool order_fills(const struct transfer_order *order)
     return __builtin_expect(!order->attempt, 1) || order->attempt->phase != ATTEMPT_CONFIRM || order->from != order->to;
 }
 
-/* Steps of the budget: for a place that is passed, for a mapping, for a table that it needs. A page takes one. */
-enum { PASS_COST = 32, MAPPING_COST = 40, TABLE_COST = 48 };
+/* Steps of the budget: for a place that is passed, for a range, for a slot, for a table that it needs. A page takes one. */
+enum { PASS_COST = 32, RANGE_COST = 88, SLOT_COST = 40, TABLE_COST = 48 };
 
 static inline void steps_spend(unsigned *budget, word steps) { *budget -= steps < *budget ? (unsigned)steps : *budget; }
 

@@ -14,10 +14,7 @@
 static inline uint64_t *table_of(uint64_t entry) { return phys_to_virt(entry & ENTRY_ADDRESS); }
 
 /* Whether an entry above the lowest level leads to a table. */
-static inline bool leads_on(uint64_t entry)
-{
-    return ((word)entry & (word)(ENTRY_PRESENT | ENTRY_LARGE)) == (word)ENTRY_PRESENT;
-}
+static inline bool leads_on(uint64_t entry) { return ((word)entry & (word)(ENTRY_PRESENT | ENTRY_LARGE)) == (word)ENTRY_PRESENT; }
 
 static inline unsigned table_index(word page, unsigned level)
 {
