@@ -99,6 +99,12 @@ static void ports_one_by_one(void)
         add(pio(SOURCE_PORTS + 2 * i, 0), SEND | (i % 3 ? 0 : NOVA_ITEM_GUEST), 0);
 }
 
+static void many_ports(void)
+{
+    for (unsigned i = 0; i < 0x3a; i++) /* some are not there */
+        add(pio(SOURCE_PORTS + i / 2 + i % 2 * 0x1d, 0), SEND, 0);
+}
+
 static void some_objects(void)
 {
     add(obj(SOURCE_OBJECTS, 3), SEND, NEAR_OBJECTS); /* two places are taken, one is empty */
@@ -184,6 +190,7 @@ static const struct {
                 {"many pieces", many_pieces, NOVA_CRD_MEM, ANY},
                 {"ports", some_ports, NOVA_CRD_PIO, OTHER},
                 {"port by port", ports_one_by_one, NOVA_CRD_PIO, OTHER},
+                {"many ports", many_ports, NOVA_CRD_PIO, OTHER},
                 {"objects", some_objects, NOVA_CRD_OBJ, ANY},
                 {"many objects", many_objects, NOVA_CRD_OBJ, ANY},
                 {"the kernel's pages", kernel_pages, NOVA_CRD_MEM, ROOT},
