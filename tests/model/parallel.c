@@ -1,26 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Four CPUs at once: the threads of four PDs delegate, revoke, create and destroy in the same trees. In a build whose core calls __sanitizer_cov_trace_pc in
+ * Four CPUs at once: the threads of four PDs delegate, revoke, create and destroy in the same trees, and call handlers in each other's PDs, whose accounts are short now and
+ * then. In a build whose core calls __sanitizer_cov_trace_pc in
  * every basic block (make interleave) the coroutine of a CPU gives way at random places, so that CPUs meet in the middle of everything, and the same seed meets
  * in the same places. With threads each CPU is a thread of its own, for the thread sanitizer. invariants() is asked now and then, with all CPUs outside.
  */
-#include "model.h"
+#include "parallel.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
-
-enum {
-    CPUS = 4,
-    ROUND = 40,
-    MEMORY = 0x5200,
-    PORTS = 0x300,
-    PDS = 0x100,
-    KEPT = 0x1000,
-    OBJECTS = 0x40,
-    QUOTA = 150,
-    THREAD_UTCB = 0x50000
-};
 
 static struct random_source source[CPUS];
 static unsigned long statuses[NOVA_QUO_OOM + 2];
@@ -42,10 +31,6 @@ void __sanitizer_cov_trace_pc(void)
 }
 
 /* ---- hypercalls ---- */
-
-static struct nova_utcb *utcb_at(unsigned cpu, word address) { return user_pointer(cpu, address, MMU_READ | MMU_WRITE); }
-
-static word own_utcb(unsigned cpu) { return cpu ? THREAD_UTCB << 12 : NOVA_ROOT_UTCB_ADDRESS; }
 
 static void root_must(word status)
 {
@@ -77,6 +62,7 @@ static void root_takes(unsigned piece)
 
 static void build(void)
 {
+    steps_begin();
     for (unsigned i = 0; i < PIECES; i++)
         root_takes(i);
     for (unsigned n = 1; n < CPUS; n++) {
@@ -86,8 +72,17 @@ static void build(void)
         root_must(root_call(NOVA_CREATE_PT, 0, kept + 2, SELECTOR_ROOT, kept + 1, NOVA_MTD_IP, HANDLER_IP));
         root_must(root_delegate(SELECTOR_ROOT, kept, nova_crd(NOVA_CRD_OBJ, kept + 2, 0, 31), 0, EVENTS + NOVA_EVENT_STARTUP));
         root_must(root_call(NOVA_CREATE_EC, NOVA_EC_GLOBAL, kept + 3, kept, own_utcb(n) | n, 0, EVENTS));
+        for (unsigned cpu = 0; cpu < CPUS; cpu++) {
+            root_must(root_call(NOVA_CREATE_EC, 0, kept + CALLED + cpu, kept, (CALLED_UTCBS + cpu) << 12 | cpu, 0, EVENTS));
+            root_must(root_call(NOVA_CREATE_PT, 0, kept + CALLED_PORTALS + cpu, SELECTOR_ROOT, kept + CALLED + cpu, 0, CALLED_IP));
+        }
         root_must(root_call(NOVA_CREATE_SC, 0, kept + 4, SELECTOR_ROOT, kept + 3, nova_qpd(1, 10000), 0));
     }
+    /* Everybody can call a handler of every PD on the own CPU. */
+    for (unsigned n = 1; n < CPUS; n++)
+        for (unsigned of = 1; of < CPUS; of++)
+            root_must(root_delegate(SELECTOR_ROOT, KEPT + 16 * n,
+                                    nova_crd(NOVA_CRD_OBJ, KEPT + 16 * of + CALLED_PORTALS + n, 0, 31), 0, CALLS + of));
 }
 
 /* Everybody's names of the PDs, as often as they are lost. */
@@ -99,80 +94,6 @@ static void root_gives(struct random_source *random)
         root_takes(random_below(random, PIECES));
 }
 
-static word a_pd(struct random_source *random, unsigned cpu)
-{
-    unsigned n = 1 + random_below(random, CPUS - 1);
-    return cpu ? PDS + n : random_below(random, 2) ? KEPT + 16 * n : SELECTOR_ROOT;
-}
-
-static word a_crd(struct random_source *random)
-{
-    unsigned mask = random_below(random, 2) ? NOVA_PERM_ALL : random_below(random, 32),
-             order = random_below(random, random_below(random, 8) ? 3 : 6);
-    switch (random_below(random, 4)) {
-    case 0: return nova_crd(NOVA_CRD_PIO, PORTS + random_below(random, 32), order, mask);
-    case 1: return nova_crd(NOVA_CRD_OBJ, OBJECTS + random_below(random, 32), order, mask);
-    default: return nova_crd(NOVA_CRD_MEM, MEMORY + random_below(random, 64), order, mask);
-    }
-}
-
-/* What a thread does next. */
-static void next_call(struct random_source *random, unsigned cpu, word *arg)
-{
-    unsigned choice = random_below(random, 100);
-    word selector = OBJECTS + random_below(random, 32);
-    if (choice < 60) {
-        word crd = a_crd(random);
-        bool objects = nova_crd_type(crd) == NOVA_CRD_OBJ;
-        word hotspot = random_below(random, 3) ? nova_crd_base(crd)
-                       : objects               ? OBJECTS + random_below(random, 32)
-                                               : MEMORY + random_below(random, 64);
-        struct nova_utcb *utcb = utcb_at(cpu, own_utcb(cpu));
-        utcb->items = nova_items(0, 1);
-        *nova_item(utcb, 0) = (struct nova_item){crd, nova_control(NOVA_ITEM_DELEGATE, hotspot)};
-        arg[0] = nova_arg1(NOVA_MISC, NOVA_MISC_DELEGATE, a_pd(random, cpu));
-        arg[1] = nova_crd(nova_crd_type(crd), 0, 31, random_below(random, 2) ? NOVA_PERM_ALL : random_below(random, 32));
-        arg[2] = a_pd(random, cpu);
-    } else if (choice < 76) {
-        unsigned flags = random_below(random, 8);
-        arg[1] = a_crd(random);
-        arg[2] = a_pd(random, cpu);
-        arg[0] = nova_arg1(NOVA_REVOKE, flags, random_below(random, 8) ? 0 : selector);
-    } else if (choice < 80) {
-        arg[0] = nova_arg1(NOVA_MISC, NOVA_MISC_LOOKUP, 0);
-        arg[1] = a_crd(random);
-    } else if (choice < 88) {
-        arg[0] = nova_arg1(NOVA_CREATE_SM, 0, selector);
-        arg[1] = a_pd(random, cpu);
-        arg[2] = 1;
-        arg[3] = random_below(random, 2) ? OBJECTS + random_below(random, 32) : 0;
-    } else if (choice < 91) {
-        arg[0] = nova_arg1(NOVA_CREATE_PD, 0, selector);
-        arg[1] = a_pd(random, cpu);
-        arg[2] = nova_crd(NOVA_CRD_OBJ, OBJECTS + random_below(random, 32), random_below(random, 5), 31);
-        arg[3] = nova_quota(0, random_below(random, 16));
-    } else if (choice < 94) {
-        arg[0] = nova_arg1(NOVA_CREATE_EC, random_below(random, 2), selector);
-        arg[1] = a_pd(random, cpu);
-        arg[2] = (word)(THREAD_UTCB + 1 + random_below(random, 4)) << 12 | random_below(random, CPUS);
-        arg[4] = 0xfff000;
-    } else if (choice < 96) {
-        arg[0] = nova_arg1(NOVA_CREATE_SC, 0, selector);
-        arg[1] = a_pd(random, cpu);
-        arg[2] = OBJECTS + random_below(random, 32);
-        arg[3] = nova_qpd(1 + random_below(random, 3), 1000);
-    } else if (choice < 98) {
-        arg[0] = nova_arg1(NOVA_CREATE_PT, 0, selector);
-        arg[1] = a_pd(random, cpu);
-        arg[2] = OBJECTS + random_below(random, 32);
-        arg[4] = HANDLER_IP;
-    } else {
-        arg[0] = nova_arg1(NOVA_PD_CTRL, random_below(random, 2) ? NOVA_PD_QUOTA_READ : 0, a_pd(random, cpu));
-        arg[1] = a_pd(random, cpu);
-        arg[2] = random_below(random, 4);
-    }
-}
-
 static void count_status(word status)
 {
     __atomic_fetch_add(&statuses[status <= NOVA_QUO_OOM ? status : NOVA_QUO_OOM + 1], 1, __ATOMIC_RELAXED);
@@ -180,7 +101,12 @@ static void count_status(word status)
 
 /* ---- one thread drives all ---- */
 
-static bool ready(unsigned cpu) { return cpu_frame(cpu) && !cpu_idle(cpu) && (cpu == 0 || cpu_frame(cpu)->ip == THREAD_IP); }
+static bool in_handler(unsigned cpu) { return cpu_frame(cpu) && !cpu_idle(cpu) && cpu_frame(cpu)->ip == CALLED_IP; }
+
+static bool ready(unsigned cpu)
+{
+    return cpu_frame(cpu) && !cpu_idle(cpu) && (cpu == 0 ? !in_handler(0) : cpu_frame(cpu)->ip == THREAD_IP);
+}
 
 static void start_up(unsigned cpu)
 {
@@ -195,18 +121,20 @@ static void start_up(unsigned cpu)
         disagree("parallel: the thread of CPU %u does not run", cpu);
 }
 
-static void all_at_once(void)
+/* Each CPU makes a hypercall; who has been called replies. */
+static void all_start(bool calls)
 {
-    struct frame *started[CPUS] = {0};
-    schedule_mask = ((uint64_t)8 << random_below(&schedule, 8)) - 1;
     for (unsigned cpu = 0; cpu < CPUS; cpu++) {
-        if (!ready(cpu))
+        if (!ready(cpu) && !in_handler(cpu))
             disagree("parallel: the thread of CPU %u is gone", cpu);
-        struct frame *frame = started[cpu] = cpu_frame(cpu);
+        struct frame *frame = cpu_frame(cpu);
         for (unsigned i = 0; i < 4; i++) /* something for the TLB */
             user_try(cpu, (word)(MEMORY + random_below(&schedule, 64)) << PAGE_BITS, MMU_READ << random_below(&schedule, 2));
         word arg[5] = {0};
-        next_call(&source[cpu], cpu, arg);
+        if (in_handler(cpu))
+            next_reply(&source[cpu], cpu, arg);
+        else
+            next_call(&source[cpu], cpu, arg, calls);
         for (unsigned i = 0; i < 5; i++)
             frame->arg[i] = arg[i];
         frame->resume = RESUME_HYPERCALL;
@@ -215,13 +143,33 @@ static void all_at_once(void)
     armed = true;
     cpu_run();
     armed = false;
-    for (unsigned cpu = 0; cpu < CPUS; cpu++) {
-        for (unsigned i = 0; i < 100 && !cpu_frame(cpu); i++)
+    for (unsigned cpu = 0; cpu < CPUS; cpu++)
+        for (unsigned i = 0; i < 1000 && !cpu_frame(cpu); i++)
             cpu_enter(cpu, ENTER_CONTINUE, 0, 0, 0);
+}
+
+static void all_at_once(void)
+{
+    struct frame *started[CPUS] = {0};
+    schedule_mask = ((uint64_t)8 << random_below(&schedule, 8)) - 1;
+    for (unsigned cpu = 0; cpu < CPUS; cpu++)
+        started[cpu] = cpu_frame(cpu);
+    struct shortage shortage = shortage_begin(&schedule);
+    all_start(true);
+    for (unsigned cpu = 0; cpu < CPUS; cpu++)
+        if (cpu_frame(cpu) == started[cpu])
+            count_status(started[cpu]->arg[0]);
+        else if (!in_handler(cpu))
+            disagree("parallel: CPU %u does not return from its hypercall: it is at %#lx", cpu,
+                     cpu_frame(cpu) ? cpu_frame(cpu)->ip : 0);
+    all_start(false);
+    for (unsigned cpu = 0; cpu < CPUS; cpu++) {
         if (cpu_frame(cpu) != started[cpu])
-            disagree("parallel: CPU %u does not return from its hypercall", cpu);
+            disagree("parallel: CPU %u does not return from its hypercall or reply: it is at %#lx", cpu,
+                     cpu_frame(cpu) ? cpu_frame(cpu)->ip : 0);
         count_status(started[cpu]->arg[0]);
     }
+    shortage_end(&shortage);
     if (tlb_stale())
         disagree("a CPU holds stale translations");
 }
@@ -324,8 +272,13 @@ static void *cpu_thread(void *argument)
         if (!ready(cpu))
             continue;
         word arg[5] = {0};
-        next_call(&source[cpu], cpu, arg);
-        count_status(hypercall(cpu, arg[0], arg[1], arg[2], arg[3], arg[4]));
+        next_call(&source[cpu], cpu, arg, true);
+        word status = hypercall(cpu, arg[0], arg[1], arg[2], arg[3], arg[4]);
+        if (in_handler(cpu)) {
+            next_reply(&source[cpu], cpu, arg);
+            status = hypercall(cpu, arg[0], 0, 0, 0, 0) == BLOCKED && ready(cpu) ? cpu_frame(cpu)->arg[0] : BLOCKED;
+        }
+        count_status(status);
     }
     meet(cpu, 1);
     if (cpu == 0)
