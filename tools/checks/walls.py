@@ -28,7 +28,7 @@ HAL_MAY = {"apic", "acpi"}
 ARCHITECTURE = re.compile(r"__i386__|__x86_64__|__amd64__|i386|x86|_LP64|__LP64__|UINTPTR_MAX|SIZEOF_POINTER|NOVA_WORD_BITS|__WORDSIZE|ARCH")
 
 HAL_FUNCTIONS, HAL_TABLE = 45, 12
-LINES_WARN, LINES_FAIL = 400, 600
+LINES = 400
 
 
 def folder_of(path, folders):
@@ -207,10 +207,8 @@ def length(tree):
     problems = []
     for path in tree.files("core", "hal", "platform", "ports", "include", "user", "tests", "tools", ends=(".c", ".h", ".S", ".py")):
         lines = tree.text(path).count("\n")
-        if lines > LINES_FAIL:
-            problems.append(f"{path}: {lines} lines, at most {LINES_FAIL}; split it by subject")
-        elif lines > LINES_WARN:
-            tree.note(f"{path}: {lines} lines, more than {LINES_WARN}")
+        if lines > LINES:
+            problems.append(f"{path}: {lines} lines, at most {LINES}; split it by subject")
     return problems
 
 
