@@ -85,6 +85,9 @@ enum outcome { ARRIVED, ASKED, REFUSED, UNDER_WAY };
 enum outcome undo_outcome(const struct route *route);
 /* Meanwhile CPU 3: another EC of the sender's PD calls another one of the receiver's, which replies at once, and has no out-of-memory portal. */
 enum outcome other_sends(const struct undo_message *message);
+/* The same from root, whose memory to send begins at ROOT_MEMORY. */
+enum outcome root_sends(const struct undo_message *message);
+enum { ROOT_MEMORY = 0x5200 };
 
 /* What is next after each outcome: after ARRIVED and REFUSED the sender is about to send again, after ASKED the message is repeated. */
 void undo_go_on(const struct route *route, const struct undo_message *message, enum outcome outcome);

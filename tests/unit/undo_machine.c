@@ -4,7 +4,7 @@
  */
 #include "undo.h"
 
-enum { SERVICE_EVENTS = 0x20, FAULT = 0x40000000, MEMORY = 0x5200, PRIORITY = 10 };
+enum { SERVICE_EVENTS = 0x20, FAULT = 0x40000000, MEMORY = ROOT_MEMORY, PRIORITY = 10 };
 #define SENDER_IP (CODE + 0x300)
 #define SELF_IP (CODE + 0x310)
 #define RECEIVER_IP (CODE + 0x320)
@@ -223,28 +223,37 @@ void sender_begin(const struct route *route, const struct undo_message *message,
             }
 }
 
-enum outcome other_sends(const struct undo_message *message)
+/* Who runs on CPU 3 calls the other receiver. */
+static enum outcome other_receives(word caller, word portal, const struct undo_message *message)
 {
     struct nova_utcb *to = ec_at(OTHER_RECEIVER)->utcb;
-    CHECK(runs(3, MEDDLER));
-    ec_at(MEDDLER)->utcb->items = 0;
-    CHECK_EQ(call(3, OTHER_PORTAL, 0), BLOCKED);
-    CHECK(runs(3, OTHER_SENDER));
-    items_put(ec_at(OTHER_SENDER)->utcb, message);
+    CHECK(runs(3, caller));
+    items_put(ec_at(caller)->utcb, message);
     to->del = message->delegate_window;
     to->xlt = message->translate_window;
-    word status = call(3, TO_OTHER_RECEIVER, 0);
+    word status = call(3, portal, 0);
     if (status == BLOCKED) {
         CHECK(at(3, OTHER_RECEIVER_IP));
         to->items = 0;
         reply(3, 0);
     }
-    CHECK(runs(3, OTHER_SENDER));
+    CHECK(runs(3, caller));
     CHECK_EQ(result_arg(3, 1), status == BLOCKED ? NOVA_SUCCESS : NOVA_QUO_OOM);
+    return status == BLOCKED ? ARRIVED : REFUSED;
+}
+
+enum outcome root_sends(const struct undo_message *message) { return other_receives(MEDDLER, OTHER_RECEIVER_PORTAL, message); }
+
+enum outcome other_sends(const struct undo_message *message)
+{
+    CHECK(runs(3, MEDDLER));
+    ec_at(MEDDLER)->utcb->items = 0;
+    CHECK_EQ(call(3, OTHER_PORTAL, 0), BLOCKED);
+    enum outcome outcome = other_receives(OTHER_SENDER, TO_OTHER_RECEIVER, message);
     ec_at(OTHER_SENDER)->utcb->items = 0;
     reply(3, 0);
     CHECK(runs(3, MEDDLER));
-    return status == BLOCKED ? ARRIVED : REFUSED;
+    return outcome;
 }
 
 static enum outcome outcome_of(word status)

@@ -143,12 +143,29 @@ struct interruption {
     unsigned nodes;
 };
 
+/* What one sender has left is not what another one's message takes back. */
+static void check_root(void)
+{
+    static struct seen before, now;
+    struct undo_message other = message;
+    other.count = 2;
+    other.item[0] = (struct nova_item){nova_crd(NOVA_CRD_MEM, ROOT_MEMORY, 6, 7), nova_control(NOVA_ITEM_DELEGATE, NEAR + 0x100)};
+    other.item[1] = (struct nova_item){nova_crd(NOVA_CRD_MEM, ROOT_MEMORY, 0, 7), nova_control(NOVA_ITEM_DELEGATE, FAR(7))};
+    account_tighten(0, 5);
+    undo_see(PD_RECEIVER, &before);
+    CHECK_EQ(root_sends(&other), REFUSED);
+    undo_see(PD_RECEIVER, &now);
+    undo_same(&before, &now, "another sender's message that fails");
+}
+
 /* Whoever comes next finds everything as usual, whatever is left. */
 static void check_others(bool delegated)
 {
     static struct seen before, now;
     if (!pd_at(PD_SENDER) || !pd_at(PD_RECEIVER))
         return;
+    if (nova_crd_type(message.delegate_window) == NOVA_CRD_MEM)
+        check_root();
     account_give(PLENTY);
     if (delegated)
         undo_delegate(route, &message);
