@@ -120,7 +120,8 @@ enum after {
     SAME_STATE = 1, /* what fails leaves everybody with what they had, but what they did themselves */
     WHOLE = 2,      /* in the end the whole message is there */
     OVER = 4,       /* nobody sends any more, or nobody receives */
-    DELEGATED = 8   /* what is left is delegated once more, without a message */
+    DELEGATED = 8,  /* what is left is delegated once more, without a message, */
+    THINNED = 16    /* after the receiver has thrown half of it away: from tables of slots that stay */
 };
 
 /* What others have got from the receiver comes from what it still holds. */
@@ -158,8 +159,14 @@ static void check_root(void)
     undo_same(&before, &now, "another sender's message that fails");
 }
 
+static void throw_half_away(void)
+{
+    for (word selector = 0x2000; selector < 0x3000; selector += 8)
+        CHECK_EQ(revoke(2, nova_crd(NOVA_CRD_OBJ, selector, 2, NOVA_PERM_ALL), NOVA_REVOKE_SELF, 0, 0), NOVA_SUCCESS);
+}
+
 /* Whoever comes next finds everything as usual, whatever is left. */
-static void check_others(bool delegated)
+static void check_others(unsigned after)
 {
     static struct seen before, now;
     if (!pd_at(PD_SENDER) || !pd_at(PD_RECEIVER))
@@ -167,7 +174,9 @@ static void check_others(bool delegated)
     if (nova_crd_type(message.delegate_window) == NOVA_CRD_MEM)
         check_root();
     account_give(PLENTY);
-    if (delegated)
+    if (after & THINNED)
+        throw_half_away();
+    if (after & DELEGATED)
         undo_delegate(route, &message);
     else
         CHECK_EQ(other_sends(&message), ARRIVED);
@@ -226,7 +235,7 @@ static void run(const void *argument)
         if (what->after & WHOLE)
             undo_plain(&now);
     }
-    check_others(what->after & DELEGATED);
+    check_others(what->after);
     undo_finish();
 }
 
@@ -301,3 +310,4 @@ INTERRUPTED(objects_delegated_afterwards, call_route, "many objects", receiver_g
 INTERRUPTED(ports_delegated_afterwards, call_route, "many ports", receiver_goes, OVER | DELEGATED)
 INTERRUPTED(items_change, call_route, "many pages", items_change, 0)
 INTERRUPTED(window_changes, call_route, "many pages", window_changes, 0)
+INTERRUPTED(thinned_objects_delegated, call_route, "many objects", receiver_goes, OVER | DELEGATED | THINNED)
