@@ -6,6 +6,15 @@
 #include "core/lib/bits.h"
 #include "core/fill.h"
 
+/* The part of the receiver's space that is concerned. source, target: first units; count units; mask: permissions of item and window. */
+struct piece {
+    word source, target, count;
+    unsigned mask;
+    uint8_t flags;
+    uint8_t type; /* enum memory_type, for memory from the kernel */
+    bool last;    /* nothing of the message comes behind it */
+};
+
 typeof(kernel_object) kernel_object;
 
 /* Decides what goes where: abi.md section 3, Delegate. False = nothing in common. */
@@ -59,20 +68,15 @@ static unsigned ranges_delegate(struct transfer_order *order, struct range_space
             status = TRANSFER_AGAIN;
         else if (at < end && rights && !(parent->flags & MAPPING_FIXED)) {
             word stop = word_min(range_end(range), end), done;
-            struct piece part = {at,
-                                 whole->target + (at - whole->source),
-                                 stop - at,
-                                 whole->mask,
-                                 whole->flags,
-                                 parent->type,
-                                 whole->last && stop == end};
             struct mapping new;
             new.value = parent->value + (at - parent->base);
             new.parent = parent;
+            new.base = whole->target + (at - whole->source);
             new.rights = (uint8_t)rights;
+            new.flags = whole->flags;
             new.lock = lock;
             new.type = parent->type;
-            status = range_fill(order, to, &part, &new, &done);
+            status = range_fill(order, to, &new, stop - at, whole->last && stop == end, &done);
             at += done;
         } else {
             steps_spend(order->budget, PASS_COST);
@@ -103,24 +107,19 @@ static unsigned ranges_from_kernel(struct transfer_order *order, struct range_sp
     while (at < end && status == NOVA_SUCCESS) {
         bool hidden = false;
         word stop = memory ? memory_part(at, end, &hidden) : end;
-        struct piece part = {at,
-                             whole->target + (at - whole->source),
-                             stop - at,
-                             whole->mask,
-                             whole->flags,
-                             whole->type,
-                             whole->last && stop == end};
-        word done = part.count;
+        word done = stop - at;
         if (!hidden && whole->mask & 7) {
             uint8_t lock = mapping_lock_choose(&to->space, whole->target); /* the same one when it is confirmed */
             mapping_lock(lock);
             struct mapping new;
             new.value = at;
             new.parent = 0;
+            new.base = whole->target + (at - whole->source);
             new.rights = whole->mask & 7;
+            new.flags = whole->flags;
             new.lock = lock;
             new.type = whole->type;
-            status = range_fill(order, to, &part, &new, &done);
+            status = range_fill(order, to, &new, stop - at, whole->last && stop == end, &done);
             mapping_unlock(lock);
         }
         at += done;

@@ -53,10 +53,11 @@ void attempt_pass(struct attempt *attempt, bool made, bool complete, struct mapp
         m->flags &= (uint8_t)~MAPPING_FRESH;
 }
 
-unsigned range_fill(const struct transfer_order *order, struct range_space *to, const struct piece *piece, struct mapping *new,
+unsigned range_fill(const struct transfer_order *order, struct range_space *to, struct mapping *new, word count, bool last,
                     word *done)
 {
-    word at = piece->target, end = at + piece->count, value = new->value;
+    word first = new->base, at = first, end = at + count, value = new->value;
+    uint8_t flags = new->flags;
     bool memory = to->space.type == NOVA_CRD_MEM, fills = order_fills(order);
     unsigned status = NOVA_SUCCESS, budget = *order->budget;
     spin_lock(&to->space.lock);
@@ -79,8 +80,8 @@ unsigned range_fill(const struct transfer_order *order, struct range_space *to, 
             continue;
         }
         new->base = at;
-        new->value = value + (at - piece->target);
-        new->flags = piece->flags;
+        new->value = value + (at - first);
+        new->flags = flags;
         if (memory && at < host_pages)
             stop = word_min(stop, host_pages);
         if (!memory || at < host_pages)
@@ -92,11 +93,11 @@ unsigned range_fill(const struct transfer_order *order, struct range_space *to, 
         }
         at += range->count;
         if (order->attempt)
-            attempt_pass(order->attempt, true, piece->last && at == end, &range->mapping, new->parent, new->lock);
+            attempt_pass(order->attempt, true, last && at == end, &range->mapping, new->parent, new->lock);
     }
     spin_unlock(&to->space.lock);
     *order->budget = budget;
-    *done = at < end ? at - piece->target : piece->count;
+    *done = at < end ? at - first : count;
     return status;
 }
 

@@ -8,15 +8,6 @@
 
 #include "core/spaces.h"
 
-/* The part of the receiver's space that is concerned. source, target: first units; count units; mask: permissions of item and window. */
-struct piece {
-    word source, target, count;
-    unsigned mask;
-    uint8_t flags;
-    uint8_t type; /* enum memory_type, for memory from the kernel */
-    bool last;    /* nothing of the message comes behind it */
-};
-
 /* Pages of the host's view; other views have more. */
 static const word host_pages = NOVA_USER_LIMIT >> PAGE_BITS;
 
@@ -46,10 +37,10 @@ struct range *range_add(struct range_space *to, const struct mapping *new, word 
 void attempt_pass(struct attempt *attempt, bool made, bool complete, struct mapping *m, const struct mapping *parent, uint8_t lock);
 
 /*
- * Enters the piece wherever the receiver's space is empty, as 'new' says (parent, rights, lock, type; value: of its first unit). *done:
- * how many units of the piece it has passed.
+ * Enters count units wherever the receiver's space is empty, as 'new' says: parent, rights, flags (without MAPPING_HOST), lock, type; base and value of the first unit.
+ * last: nothing of the message comes behind them. *done: how many of them it has passed.
  */
-unsigned range_fill(const struct transfer_order *order, struct range_space *to, const struct piece *piece, struct mapping *new,
+unsigned range_fill(const struct transfer_order *order, struct range_space *to, struct mapping *new, word count, bool last,
                     word *done);
 
 /* The same for one object. */
