@@ -75,11 +75,11 @@ static __attribute__((noinline)) void resume_about_idle(struct cpu *cpu, struct 
         idle += now;
     ec_resume(cpu, from, to, now);
     if (from == idle_ec) {
-        to->time += from->time - idle;
-        from->time = idle;
+        POKE(to->time, to->time + (from->time - idle));
+        POKE(from->time, idle);
     } else {
-        from->time -= idle - cpu->idle_seen;
-        idle_ec->time += idle - cpu->idle_seen;
+        POKE(from->time, from->time - (idle - cpu->idle_seen));
+        POKE(idle_ec->time, idle_ec->time + (idle - cpu->idle_seen));
     }
     cpu->idle_seen = idle;
 }

@@ -255,13 +255,16 @@ static void meet(unsigned cpu, unsigned number)
     pthread_barrier_wait(&barrier);
 }
 
+static bool built; /* by CPU 0: what all threads use */
+
 static void *cpu_thread(void *argument)
 {
     unsigned cpu = (unsigned)(uintptr_t)argument;
-    if (cpu == 0)
+    if (cpu == 0) {
         build();
-    else {
-        while (!cpu_frame(cpu) || cpu_idle(cpu))
+        __atomic_store_n(&built, true, __ATOMIC_RELEASE);
+    } else {
+        while (!__atomic_load_n(&built, __ATOMIC_ACQUIRE) || !cpu_frame(cpu) || cpu_idle(cpu))
             machine_poll(cpu);
         start_up(cpu);
     }

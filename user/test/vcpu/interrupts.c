@@ -112,7 +112,7 @@ static void sleeper_action(unsigned event, struct nova_utcb *utcb)
 
 /* cli; sti; [2] nop; jmp back */
 static const uint8_t shadow[] = {0xfa, 0xfb, 0x90, 0xeb, 0xfb};
-enum { SHADOW_RECALLS = 2000, SHADOW_NOP = CODE + 2 };
+enum { SHADOW_RECALLS = 2000, SHADOW_RECALLS_MAX = 20 * SHADOW_RECALLS, SHADOW_FOUND = 5, SHADOW_NOP = CODE + 2 };
 static unsigned in_shadow, forgotten;
 static volatile int disturbing;
 
@@ -124,16 +124,18 @@ static void shadow_action(unsigned event, struct nova_utcb *utcb)
     }
     in_shadow += last_state.ip == SHADOW_NOP;
     forgotten += last_state.ip == SHADOW_NOP && !(last_state.intr_state & 1);
-    if (event != NOVA_VM_RECALL || event_count[NOVA_VM_RECALL] == SHADOW_RECALLS)
+    /* How often it is found there is chance: as long as it takes. Bochs lets nothing in there. */
+    unsigned recalls = event_count[NOVA_VM_RECALL];
+    if (event != NOVA_VM_RECALL || recalls >= (in_qemu && in_shadow < SHADOW_FOUND ? SHADOW_RECALLS_MAX : SHADOW_RECALLS))
         guest_done();
 }
 
 /* Takes the CPU away from the guest twice, the second time in many cases before it has run one instruction; then it is to say where it is. */
 static void disturb(void *semaphore)
 {
-    for (unsigned i = 0; disturbing; i++) {
-        nova_sm_down((nova_word)semaphore, 0, nova_tsc() + 5000 + i);
-        nova_sm_down((nova_word)semaphore, 0, nova_tsc() + 100 + i % 2000);
+    for (uint32_t random = 1; disturbing; random = random * 1664525 + 1013904223) { /* no rhythm, or it might always miss */
+        nova_sm_down((nova_word)semaphore, 0, nova_tsc() + 5000 + (random >> 20));
+        nova_sm_down((nova_word)semaphore, 0, nova_tsc() + 100 + (random >> 8) % 2000);
         nova_ec_recall(vm_ec, 0);
     }
     nova_sm_up((nova_word)semaphore + 1);
@@ -160,8 +162,9 @@ static void interrupt_shadow(void)
     disturbing = 0;
     nova_sm_down(semaphores + 1, 0, 0);
     guest_end();
-    if (in_qemu) /* Bochs lets nothing in there */
-        check("shadow: the guest is found behind sti", in_shadow >= 5, 1);
+    if (in_qemu)
+        check("shadow: the guest is found behind sti", in_shadow >= SHADOW_FOUND, 1);
+    nova_printf("# shadow: found %u times in %lu recalls\n", in_shadow, (unsigned long)event_count[NOVA_VM_RECALL]);
     check("shadow: the monitor hears of it each time", forgotten, 0);
 }
 
