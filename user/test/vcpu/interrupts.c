@@ -133,9 +133,11 @@ static void shadow_action(unsigned event, struct nova_utcb *utcb)
 /* Takes the CPU away from the guest twice, the second time in many cases before it has run one instruction; then it is to say where it is. */
 static void disturb(void *semaphore)
 {
+    /* Where an instruction takes more than a tick, the guest is to come on all the same. */
+    uint64_t unit = in_real_time ? 40 : 1;
     for (uint32_t random = 1; disturbing; random = random * 1664525 + 1013904223) { /* no rhythm, or it might always miss */
-        nova_sm_down((nova_word)semaphore, 0, nova_tsc() + 5000 + (random >> 20));
-        nova_sm_down((nova_word)semaphore, 0, nova_tsc() + 100 + (random >> 8) % 2000);
+        nova_sm_down((nova_word)semaphore, 0, nova_tsc() + unit * (5000 + (random >> 20)));
+        nova_sm_down((nova_word)semaphore, 0, nova_tsc() + unit * (100 + (random >> 8) % 2000));
         nova_ec_recall(vm_ec, 0);
     }
     nova_sm_up((nova_word)semaphore + 1);

@@ -6,7 +6,7 @@
 
 #include "vcpu.h"
 
-int is_svm, has_vtlb, has_real_mode, has_ept, in_qemu;
+int is_svm, has_vtlb, in_real_time, has_real_mode, has_ept, in_qemu;
 unsigned test_cpu;
 uint8_t *guest_memory;
 nova_word vm_pd, vm_ec;
@@ -145,6 +145,7 @@ static int asked_for(const struct nova_hip *hip, const char *word)
 
 static int start(const struct nova_hip *hip, unsigned cpu)
 {
+    in_real_time = asked_for(hip, " parallel");
     has_vtlb = asked_for(hip, " vtlb") || asked_for(hip, "noreal");
     is_svm = (hip->features & NOVA_FEATURE_SVM) != 0;
     has_real_mode = is_svm || !has_vtlb;

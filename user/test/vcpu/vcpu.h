@@ -31,6 +31,7 @@ enum { PAGE = 4096 };
 typedef void (*guest_action)(unsigned event, struct nova_utcb *utcb);
 
 extern int is_svm;
+extern int in_real_time;       /* 'parallel': ticks are not instructions */
 extern int has_vtlb;           /* guests without paging run on the vTLB: 'vtlb' or 'noreal' is among the arguments */
 extern int has_real_mode;      /* not with VMX on the vTLB */
 extern int has_ept;            /* guests with paging run on EPT */
