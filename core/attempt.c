@@ -23,9 +23,7 @@ static inline bool may_delegate(word control)
 static inline unsigned item_undo(const struct transfer *transfer, struct transfer_order *order)
 {
     struct extent target;
-    order->window = transfer->delegate_window;
-    if (order->control & NOVA_ITEM_KERNEL && transfer->from_root)
-        order->from = 0;
+    order_delegates(transfer, order);
     if (!delegate_target(order, &target))
         return NOVA_SUCCESS;
     word at = target.first + order->at;

@@ -40,12 +40,18 @@ unsigned attempt_finish(const struct transfer *transfer, unsigned count, unsigne
 /* The account is exhausted, and what the items before 'end' have made is to be taken back. */
 unsigned attempt_undo(const struct transfer *transfer, word end);
 
-/* Delegates what an item names. */
-static inline unsigned item_delegate(const struct transfer *transfer, struct transfer_order *order, word *result)
+/* Makes an order one for a delegation: through that window, from the kernel if root asks for it. */
+static inline void order_delegates(const struct transfer *transfer, struct transfer_order *order)
 {
     order->window = transfer->delegate_window;
     if (order->control & NOVA_ITEM_KERNEL && transfer->from_root)
         order->from = 0;
+}
+
+/* Delegates what an item names. */
+static inline unsigned item_delegate(const struct transfer *transfer, struct transfer_order *order, word *result)
+{
+    order_delegates(transfer, order);
     return space_delegate(order, result);
 }
 

@@ -33,7 +33,7 @@ enum {
     MAPPING_FIXED = 1 << 3,  /* the kernel's own (UTCB): cannot be delegated or revoked by user space */
     MAPPING_CURSOR = 1 << 4, /* no resource: the place of an interrupted walk */
     MAPPING_PART = 1 << 5,   /* of a range that was cut: the lower part may have children of the upper one yet (range_settle) */
-    MAPPING_FRESH = 1 << 6 /* made by a message that is not through yet; may be left over from one that was given up (transfer.h) */
+    MAPPING_FRESH = 1 << 6   /* made by a message that is not through yet; may be left over from one that was given up (spaces.h) */
 };
 
 /* A range of pages or ports, in the tree of its space by its base. */
